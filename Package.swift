@@ -1,0 +1,139 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The manifest reads as the diagram: shelves from the lowest to the highest, and a module uses its
+// own shelf and those below it (TidyTests checks the imports).
+//
+// KONTAINERS_PLANE=data leaves the control plane out. What remains, the data plane with all its tests,
+// builds without one third-party package, in seconds.
+let dataPlaneAlone = Context.environment["KONTAINERS_PLANE"] == "data"
+
+enum Shelf: String { case Platform, Protocols, DataPlane, ControlPlane }
+
+/// What every module of the house is compiled with.
+let house: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableUpcomingFeature("InferIsolatedConformances"),
+    .enableExperimentalFeature("Lifetimes"),
+]
+
+/// The path of a request: exclusivity is checked in debug builds and costs a third of the instructions in release.
+let hot: [SwiftSetting] =
+    house + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
+
+func module(
+    _ name: String, on shelf: Shelf, uses: [Target.Dependency] = [], testedWith: [Target.Dependency] = [],
+    resources: [String] = []
+) -> [Target] {
+    let settings = shelf == .ControlPlane ? house : hot
+    return [
+        .target(
+            name: name, dependencies: uses, path: "Sources/\(shelf.rawValue)/\(name)", swiftSettings: settings),
+        .testTarget(
+            name: "\(name)Tests", dependencies: [.byName(name: name), "TestKit"] + uses + testedWith,
+            exclude: resources, swiftSettings: house),
+    ]
+}
+
+func cModule(_ name: String, links: [String] = []) -> Target {
+    .target(
+        name: name, path: "Sources/Platform/\(name)", linkerSettings: links.map { .linkedLibrary($0) })
+}
+
+// MARK: - Platform: what the operating system and C give us, made safe
+
+var targets: [Target] =
+    [cModule("CLinux"), cModule("COpenSSL", links: ["ssl", "crypto"])]
+    + module("Kernel", on: .Platform, uses: ["CLinux"])
+    + module("Bytes", on: .Platform)
+    + module("Telemetry", on: .Platform, uses: ["Bytes"])
+
+// MARK: - Protocols: bytes in, meaning out
+
+targets +=
+    module("HTTP", on: .Protocols, uses: ["Bytes"])
+    + module("HTTP1", on: .Protocols, uses: ["HTTP", "Bytes"])
+    + module("TLS", on: .Protocols, uses: ["COpenSSL", "Bytes"])
+
+// MARK: - Contract: what the planes say to each other
+
+targets += [
+    .target(name: "Contract", dependencies: [], path: "Sources/Contract", swiftSettings: house),
+    .testTarget(name: "ContractTests", dependencies: ["Contract", "TestKit"], swiftSettings: house),
+]
+
+// MARK: - Data plane: the path of a request
+
+targets +=
+    module("Engine", on: .DataPlane, uses: ["Kernel", "Bytes"])
+    + module("Routing", on: .DataPlane, uses: ["Bytes", "Contract"])
+    + module("Balancing", on: .DataPlane)
+    + module(
+        "Proxy", on: .DataPlane,
+        uses: ["Engine", "Kernel", "Bytes", "Telemetry", "HTTP", "HTTP1", "TLS", "Routing", "Balancing", "Contract"])
+
+targets += [
+    .executableTarget(
+        name: "kontainers-edge",
+        dependencies: ["Proxy", "Engine", "Kernel", "Telemetry", "Contract", "TLS", "Routing"],
+        path: "Sources/kontainers-edge", swiftSettings: hot),
+    .target(name: "TestKit", dependencies: ["Kernel"], path: "Tests/TestKit", swiftSettings: house),
+    .testTarget(name: "TidyTests", swiftSettings: house),
+]
+
+var products: [Product] = [.executable(name: "kontainers-edge", targets: ["kontainers-edge"])]
+var packages: [Package.Dependency] = []
+
+// MARK: - Control plane: what should be true, and making it so
+
+if !dataPlaneAlone {
+    packages = [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ]
+    let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+    let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+    let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
+    let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+    let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+    let x509: Target.Dependency = .product(name: "X509", package: "swift-certificates")
+    let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+    let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+    targets +=
+        module("Certificates", on: .ControlPlane, uses: ["Contract", x509, crypto])
+        + module("Configuration", on: .ControlPlane, uses: ["Contract", "Certificates", "Yams"])
+        + module("Docker", on: .ControlPlane, uses: ["Contract", "Configuration", httpClient, nio, logging])
+        + module(
+            "Reconciliation", on: .ControlPlane,
+            uses: ["Contract", "Configuration", "Docker", "Certificates", "Kernel", logging, lifecycle, nio, nioPosix])
+        + module("Supervision", on: .ControlPlane, uses: ["Contract", "Configuration", "Kernel", logging])
+
+    targets += [
+        .executableTarget(
+            name: "kontainers",
+            dependencies: [
+                "Configuration", "Docker", "Reconciliation", "Certificates", "Supervision", "Contract", "Kernel",
+                arguments, logging, lifecycle,
+            ],
+            path: "Sources/kontainers", swiftSettings: house),
+        .testTarget(
+            name: "ApplianceTests", dependencies: ["TestKit", "Kernel"], exclude: ["Clients"], swiftSettings: house),
+    ]
+    products.append(.executable(name: "kontainers", targets: ["kontainers"]))
+}
+
+let package = Package(
+    name: "Kontainers", platforms: [.macOS(.v15)], products: products, dependencies: packages, targets: targets)

@@ -1,0 +1,51 @@
+/// What travels over the Link, the Unix socket between control and the edge. Each message is one frame (``LinkFrame``).
+public enum Downward: Equatable, Sendable, Codable {
+    /// The first message of control.
+    case welcome(version: Int)
+    case snapshot(Snapshot)
+    case delta(Delta)
+}
+
+/// What the edge says.
+public enum Upward: Equatable, Sendable, Codable {
+    /// The first message of the edge: who it is and what it serves already.
+    case hello(version: Int, pid: Int32, workers: Int, epoch: String, revision: UInt64)
+    /// Every worker serves this revision. `diagnoses` tells what of it could not be served as asked.
+    case acknowledged(epoch: String, revision: UInt64, diagnoses: [EdgeDiagnosis])
+    /// A delta did not start from what the edge has; a full snapshot is wanted.
+    case gap(epoch: String, revision: UInt64)
+    case telemetry(EdgeTelemetry)
+}
+
+/// What the edge could not do as asked. The last good version of the thing named stays in service, if there was one.
+public struct EdgeDiagnosis: Equatable, Sendable, Codable {
+    public enum Subject: String, Sendable, Codable { case listener, certificate, rule, settings }
+
+    public var subject: Subject
+    public var name: String
+    public var message: String
+
+    public init(subject: Subject, name: String, message: String) {
+        self.subject = subject
+        self.name = name
+        self.message = message
+    }
+}
+
+/// The edge's counters, summed over its workers, since it started. Names are those of the metrics page.
+public struct EdgeTelemetry: Equatable, Sendable, Codable {
+    public var epoch: String
+    public var revision: UInt64
+    public var counters: [String: UInt64]
+
+    public init(epoch: String, revision: UInt64, counters: [String: UInt64]) {
+        self.epoch = epoch
+        self.revision = revision
+        self.counters = counters
+    }
+}
+
+public enum LinkVersion {
+    /// The version of the messages above. Both sides close with a log line when the other's differs.
+    public static let current = 1
+}

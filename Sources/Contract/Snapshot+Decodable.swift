@@ -1,0 +1,102 @@
+// Decoding fills what the JSON leaves out with defaults: a snapshot written by hand stays short, and an older file
+// stays readable. Encoding is the compiler's.
+
+extension Snapshot: Decodable {
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            revision: try values.decode(UInt64.self, forKey: .revision),
+            epoch: try values.decodeIfPresent(String.self, forKey: .epoch) ?? "",
+            settings: try values.decodeIfPresent(Settings.self, forKey: .settings) ?? Settings(),
+            listeners: try values.decodeIfPresent([Listener].self, forKey: .listeners) ?? [],
+            certificates: try values.decodeIfPresent([Certificate].self, forKey: .certificates) ?? [],
+            rules: try values.decodeIfPresent([Rule].self, forKey: .rules) ?? [])
+        format = try values.decodeIfPresent(Int.self, forKey: .format) ?? Self.knownFormat
+        guard format == Self.knownFormat else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .format, in: values,
+                debugDescription: "found snapshot format \(format), this edge reads format \(Self.knownFormat)")
+        }
+    }
+}
+
+extension Rule: Decodable {
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            name: try values.decode(String.self, forKey: .name),
+            listeners: try values.decodeIfPresent([String].self, forKey: .listeners) ?? [],
+            hosts: try values.decodeIfPresent([String].self, forKey: .hosts) ?? [],
+            path: try values.decodeIfPresent(String.self, forKey: .path) ?? "/",
+            tls: try values.decodeIfPresent(TLS.self, forKey: .tls) ?? .any,
+            certificate: try values.decodeIfPresent(String.self, forKey: .certificate),
+            endpoints: try values.decodeIfPresent([Endpoint].self, forKey: .endpoints) ?? [],
+            note: try values.decodeIfPresent(String.self, forKey: .note))
+    }
+}
+
+extension Endpoint: Decodable {
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            address: try values.decode(String.self, forKey: .address),
+            name: try values.decodeIfPresent(String.self, forKey: .name) ?? "")
+    }
+}
+
+extension Settings: Decodable {
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            timeouts: try values.decodeIfPresent(Timeouts.self, forKey: .timeouts) ?? Timeouts(),
+            limits: try values.decodeIfPresent(Limits.self, forKey: .limits) ?? Limits(),
+            accessLog: try values.decodeIfPresent(AccessLog.self, forKey: .accessLog) ?? AccessLog(),
+            tlsPolicy: try values.decodeIfPresent(TLSPolicy.self, forKey: .tlsPolicy) ?? .intermediate)
+    }
+}
+
+extension Timeouts: Decodable {
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        self.init()
+        func read(_ key: CodingKeys, into field: inout Int) throws {
+            field = try values.decodeIfPresent(Int.self, forKey: key) ?? field
+        }
+        try read(.head, into: &head)
+        try read(.handshake, into: &handshake)
+        try read(.bodyIdle, into: &bodyIdle)
+        try read(.connect, into: &connect)
+        try read(.firstByte, into: &firstByte)
+        try read(.responseIdle, into: &responseIdle)
+        try read(.keepAlive, into: &keepAlive)
+        try read(.upstreamIdle, into: &upstreamIdle)
+        try read(.drain, into: &drain)
+    }
+}
+
+extension Limits: Decodable {
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        self.init()
+        func read(_ key: CodingKeys, within range: ClosedRange<Int>, into field: inout Int) throws {
+            guard let value = try values.decodeIfPresent(Int.self, forKey: key) else { return }
+            guard range.contains(value) else {
+                throw DecodingError.dataCorruptedError(
+                    forKey: key, in: values, debugDescription: "found \(value), wanted \(range)")
+            }
+            field = value
+        }
+        try read(.headBytes, within: 1_024...61_440, into: &headBytes)
+        try read(.fieldCount, within: 1...256, into: &fieldCount)
+        try read(.bodyBytes, within: 0...Int.max, into: &bodyBytes)
+        try read(.connectionsPerWorker, within: 1...4_000_000, into: &connectionsPerWorker)
+        try read(.idlePerEndpoint, within: 0...1_000_000, into: &idlePerEndpoint)
+    }
+}
+
+extension AccessLog: Decodable {
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(output: try values.decodeIfPresent(String.self, forKey: .output) ?? "stdout")
+    }
+}

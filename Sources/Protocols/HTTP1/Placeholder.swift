@@ -1,0 +1,1 @@
+enum HTTP1Placeholder {}
