@@ -29,12 +29,13 @@ let hot: [SwiftSetting] =
 
 func module(
     _ name: String, on shelf: Shelf, uses: [Target.Dependency] = [], testedWith: [Target.Dependency] = [],
-    resources: [String] = []
+    resources: [String] = [], folder: String? = nil
 ) -> [Target] {
     let settings = shelf == .ControlPlane ? house : hot
     return [
         .target(
-            name: name, dependencies: uses, path: "Sources/\(shelf.rawValue)/\(name)", swiftSettings: settings),
+            name: name, dependencies: uses, path: "Sources/\(shelf.rawValue)/\(folder ?? name)",
+            swiftSettings: settings),
         .testTarget(
             name: "\(name)Tests", dependencies: [.byName(name: name), "TestKit"] + uses + testedWith,
             exclude: resources, swiftSettings: house),
@@ -114,18 +115,25 @@ if !dataPlaneAlone {
 
     targets +=
         module("Certificates", on: .ControlPlane, uses: ["Contract", x509, crypto])
-        + module("Configuration", on: .ControlPlane, uses: ["Contract", "Certificates", "Yams"])
-        + module("Docker", on: .ControlPlane, uses: ["Contract", "Configuration", httpClient, nio, logging])
+        // Not "KontainersConfiguration": target names are unique across the package graph, and swift-configuration has that one.
+        + module(
+            "KontainersConfiguration", on: .ControlPlane, uses: ["Contract", "Certificates", "Yams"],
+            folder: "Configuration")
+        + module("Docker", on: .ControlPlane, uses: ["Contract", "KontainersConfiguration", httpClient, nio, logging])
         + module(
             "Reconciliation", on: .ControlPlane,
-            uses: ["Contract", "Configuration", "Docker", "Certificates", "Kernel", logging, lifecycle, nio, nioPosix])
-        + module("Supervision", on: .ControlPlane, uses: ["Contract", "Configuration", "Kernel", logging])
+            uses: [
+                "Contract", "KontainersConfiguration", "Docker", "Certificates", "Kernel", logging, lifecycle, nio,
+                nioPosix,
+            ])
+        + module("Supervision", on: .ControlPlane, uses: ["Contract", "KontainersConfiguration", "Kernel", logging])
 
     targets += [
         .executableTarget(
             name: "kontainers",
             dependencies: [
-                "Configuration", "Docker", "Reconciliation", "Certificates", "Supervision", "Contract", "Kernel",
+                "KontainersConfiguration", "Docker", "Reconciliation", "Certificates", "Supervision", "Contract",
+                "Kernel",
                 arguments, logging, lifecycle,
             ],
             path: "Sources/kontainers", swiftSettings: house),
