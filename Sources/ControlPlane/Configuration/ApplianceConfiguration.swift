@@ -1,0 +1,77 @@
+public import Contract
+
+/// All that `kontainers.yaml` says, validated. Paths are absolute, or relative to the file's folder and resolved.
+public struct ApplianceConfiguration: Equatable, Sendable {
+    /// Where state is kept: certificates, the last good snapshot.
+    public var data: String
+    /// Worker threads of the edge; `nil` means one a core.
+    public var workers: Int?
+    public var listeners: [Listener]
+    /// `address:port` of the management plane.
+    public var management: String
+    public var dockerEndpoints: [DockerEndpoint]
+    public var settings: Settings
+    public var certificates: [CertificateFile]
+    public var rules: [RuleDeclaration]
+    public var users: Users
+
+    /// One Docker engine: `unix:///path` or `tcp://host:port`.
+    public struct DockerEndpoint: Equatable, Sendable {
+        public enum Address: Equatable, Sendable {
+            case unix(path: String)
+            case tcp(host: String, port: Int)
+        }
+        public var address: Address
+        /// As it was written.
+        public var text: String
+
+        public init(address: Address, text: String) {
+            self.address = address
+            self.text = text
+        }
+    }
+
+    /// A certificate chain and its key in PEM files.
+    public struct CertificateFile: Equatable, Sendable {
+        public var name: String
+        public var certificatePath: String
+        public var keyPath: String
+        public var place: Place
+
+        public init(name: String, certificatePath: String, keyPath: String, place: Place) {
+            self.name = name
+            self.certificatePath = certificatePath
+            self.keyPath = keyPath
+            self.place = place
+        }
+    }
+
+    /// Who runs what when the supervisor was started by root. Names or numeric ids.
+    public struct Users: Equatable, Sendable {
+        /// The edge's user; `nil` means a numeric user of its own that owns nothing.
+        public var edge: String?
+        /// Control's user; `nil` means the supervisor's.
+        public var control: String?
+
+        public init(edge: String? = nil, control: String? = nil) {
+            self.edge = edge
+            self.control = control
+        }
+    }
+
+    public init(
+        data: String, workers: Int? = nil, listeners: [Listener] = [], management: String = "127.0.0.1:8600",
+        dockerEndpoints: [DockerEndpoint] = [], settings: Settings = Settings(), certificates: [CertificateFile] = [],
+        rules: [RuleDeclaration] = [], users: Users = Users()
+    ) {
+        self.data = data
+        self.workers = workers
+        self.listeners = listeners
+        self.management = management
+        self.dockerEndpoints = dockerEndpoints
+        self.settings = settings
+        self.certificates = certificates
+        self.rules = rules
+        self.users = users
+    }
+}

@@ -1,0 +1,43 @@
+/// A rule as it was asked for, before containers are resolved to addresses.
+public struct RuleDeclaration: Equatable, Sendable {
+    public enum Kind: String, Sendable, CaseIterable { case http, tcp, udp }
+
+    /// What was said about TLS: `auto`, `off`, or a certificate's name; nothing said means served both ways.
+    public enum TLS: Equatable, Sendable {
+        case unspecified, auto, off
+        case certificate(String)
+    }
+
+    /// Where its traffic goes.
+    public enum Target: Equatable, Sendable {
+        /// Addresses written down: `IPv4:port`, `[IPv6]:port`, or `name:port` resolved by the system.
+        case addresses([String])
+        /// A container of an engine. `port` is needed only when the image exposes several.
+        case container(id: String, port: Int?, network: String?)
+    }
+
+    /// Unique within its source. Containers that declare the same rule (equal kind, hosts, path and listener) form one pool.
+    public var name: String
+    public var kind: Kind
+    public var listeners: [String]
+    /// Lower case; exact, `*.suffix` or `*`.
+    public var hosts: [String]
+    public var path: String
+    public var tls: TLS
+    public var target: Target
+    public var place: Place
+
+    public init(
+        name: String, kind: Kind = .http, listeners: [String] = [], hosts: [String] = [], path: String = "/",
+        tls: TLS = .unspecified, target: Target, place: Place
+    ) {
+        self.name = name
+        self.kind = kind
+        self.listeners = listeners
+        self.hosts = hosts
+        self.path = path
+        self.tls = tls
+        self.target = target
+        self.place = place
+    }
+}
