@@ -1,8 +1,23 @@
-// Eight bytes at a time out of a span, and comparisons with names known at compile time.
+// Many bytes at a time out of a span, and comparisons with names known at compile time.
 //
 // All functions are inlined into their callers: parsers look at every byte of every head through them.
 
+/// Sixteen bytes, compared at once.
+public typealias Block = SIMD16<UInt8>
+
+/// Which of sixteen bytes have a property.
+public typealias BlockMask = SIMDMask<SIMD16<Int8>>
+
 extension Span where Element == UInt8 {
+    /// The sixteen bytes from `offset` on, the first in lane 0. Stops the process outside the span.
+    @inlinable @inline(__always)
+    public func block(at offset: Int) -> Block {
+        // Spelled like the loops' own conditions, so that the compiler keeps one of the two.
+        precondition(count >= 16 && UInt(bitPattern: offset) <= UInt(bitPattern: count &- 16))
+        // Sound: the precondition keeps all sixteen bytes inside the span, and any bits are a vector of bytes.
+        return unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: Block.self)
+    }
+
     /// The eight bytes from `offset` on, the first in the lowest bits. Stops the process outside the span.
     @inlinable @inline(__always)
     public func word(at offset: Int) -> UInt64 {
@@ -75,6 +90,25 @@ extension Span where Element == UInt8 {
     @inlinable @inline(__always)
     func matches(_ found: UInt64, _ wanted: UInt64) -> Bool {
         found | (wanted &>> 1) & 0x2020_2020_2020_2020 == wanted
+    }
+}
+
+extension BlockMask {
+    /// The first lane at or behind `lane` (0 to 15) that is set, or 16.
+    @inlinable @inline(__always)
+    public func firstLane(from lane: Int = 0) -> Int {
+        // Sound: a mask is sixteen bytes, each all ones or all zeros.
+        let halves = unsafe unsafeBitCast(self, to: SIMD2<UInt64>.self)
+        var low = UInt64(littleEndian: halves[0])
+        var high = UInt64(littleEndian: halves[1])
+        if lane > 0 {
+            let bits = UInt64(truncatingIfNeeded: lane) &* 8
+            low = lane < 8 ? low & (~0 &<< bits) : 0
+            high = lane < 8 ? high : high & (~0 &<< (bits &- 64))
+        }
+        if low != 0 { return low.trailingZeroBitCount &>> 3 }
+        // Zero has 64 trailing zero bits, which makes 16.
+        return 8 &+ (high.trailingZeroBitCount &>> 3)
     }
 }
 
