@@ -51,7 +51,7 @@ func cModule(_ name: String, links: [String] = []) -> Target {
 
 var targets: [Target] =
     [cModule("CLinux"), cModule("COpenSSL", links: ["ssl", "crypto"])]
-    + module("Kernel", on: .Platform, uses: ["CLinux"])
+    + module("Kernel", on: .Platform, uses: ["CLinux", "Bytes"])
     + module("Bytes", on: .Platform)
     + module("Telemetry", on: .Platform, uses: ["Bytes"])
 
