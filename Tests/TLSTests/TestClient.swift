@@ -44,6 +44,9 @@ import Glibc
     }
 
     deinit {
+        // OpenSSL takes a session whose connection was not closed for unfit to resume, also in tickets taken before.
+        unsafe SSL_set_quiet_shutdown(session, 1)
+        _ = unsafe SSL_shutdown(session)
         unsafe SSL_free(session)
         unsafe SSL_CTX_free(context)
     }
