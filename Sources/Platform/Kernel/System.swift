@@ -1,0 +1,86 @@
+import CLinux
+import Glibc
+
+/// What a process asks of the system outside the path of a request.
+public enum System {
+    /// Raises the limit of open descriptors to what is allowed, and answers it.
+    @discardableResult public static func raiseDescriptorLimit() -> Int { Int(max(0, kl_descriptor_limit_raise())) }
+
+    public static var coreCount: Int { max(1, Int(sysconf(CInt(_SC_NPROCESSORS_ONLN)))) }
+
+    public static var isRoot: Bool { kl_effective_user() == 0 }
+
+    /// Gives up root for good in favour of a user, by name or number. All threads follow.
+    public static func become(user: String) throws(SystemError) {
+        try checked(unsafe kl_become(user), "setresuid")
+    }
+
+    public static func openForAppending(_ path: String) throws(SystemError) -> Descriptor {
+        Descriptor(owning: try checked(unsafe kl_open_append(path), "open"))
+    }
+
+    /// Writes a whole file of mode 0600, or leaves what was there.
+    public static func replaceFile(_ path: String, with bytes: [UInt8]) throws(SystemError) {
+        try checked(
+            unsafe bytes.withUnsafeBytes { unsafe kl_replace_file(path, $0.baseAddress, $0.count) }, "replace file")
+    }
+
+    /// Reads a file whole, up to `limit` bytes.
+    public static func readFile(_ path: String, limit: Int = 1 << 30) throws(SystemError) -> [UInt8] {
+        let raw = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard raw >= 0 else { throw SystemError(code: errno, call: "open") }
+        let file = Descriptor(owning: raw)
+        var content: [UInt8] = []
+        while content.count < limit {
+            let wanted = min(1 << 18, limit - content.count)
+            let count = try read(file.raw, appendingTo: &content, upTo: wanted)
+            if count == 0 { return content }
+        }
+        throw SystemError(code: EFBIG, call: "read")
+    }
+
+    /// Reads once; 0 is the end.
+    @discardableResult
+    public static func read(_ descriptor: CInt, appendingTo bytes: inout [UInt8], upTo count: Int)
+        throws(SystemError) -> Int
+    {
+        var result = 0
+        let chunk = unsafe [UInt8](unsafeUninitializedCapacity: count) { room, filled in
+            result = unsafe kl_read(descriptor, room.baseAddress, room.count)
+            filled = max(0, result)
+        }
+        bytes.append(contentsOf: chunk)
+        return try checked(result, "read")
+    }
+
+    /// Writes everything to a blocking descriptor.
+    public static func writeAll(_ descriptor: CInt, _ bytes: Span<UInt8>) throws(SystemError) {
+        var done = 0
+        while done < bytes.count {
+            let rest = bytes.extracting(done..<bytes.count)
+            done += Int(
+                try checked(
+                    unsafe rest.withUnsafeBytes { unsafe kl_write(descriptor, $0.baseAddress, $0.count) }, "write"))
+        }
+    }
+
+    /// Connects to a Unix socket; the connection blocks.
+    public static func connectUnix(_ path: String) throws(SystemError) -> Descriptor {
+        Descriptor(owning: try checked(unsafe kl_unix_connect(path), "connect"))
+    }
+
+    /// Waits until one of two descriptors can be read. Bit 0: the first, bit 1: the second.
+    public static func waitReadable(_ first: CInt, _ second: CInt, milliseconds: CInt) -> CInt {
+        max(0, kl_wait_readable_two(first, second, milliseconds))
+    }
+
+    public static func randomBytes(_ count: Int) -> [UInt8] {
+        unsafe [UInt8](unsafeUninitializedCapacity: count) { room, filled in
+            let code = unsafe kl_random(room.baseAddress, room.count)
+            precondition(code == 0, "the kernel gives no random bytes")
+            filled = count
+        }
+    }
+
+    public static func random64() -> UInt64 { randomBytes(8).reduce(0) { $0 << 8 | UInt64($1) } }
+}
