@@ -24,7 +24,7 @@ public struct Settings: Equatable, Sendable, Encodable {
 /// How long each wait may last, in milliseconds.
 public struct Timeouts: Equatable, Sendable, Encodable {
     enum CodingKeys: String, CodingKey {
-        case head, handshake, bodyIdle, connect, firstByte, responseIdle, keepAlive, upstreamIdle, drain
+        case head, handshake, bodyIdle, connect, firstByte, responseIdle, keepAlive, upstreamIdle, tunnelIdle, drain
     }
 
     /// From the first byte of a request head (or from accept, or the end of the TLS handshake) to its last. Answer: 408.
@@ -43,6 +43,8 @@ public struct Timeouts: Equatable, Sendable, Encodable {
     public var keepAlive = 75_000
     /// An idle pooled connection to an endpoint.
     public var upstreamIdle = 60_000
+    /// A tunnel (WebSocket, for instance) without a byte in either direction.
+    public var tunnelIdle = 3_600_000
     /// After SIGTERM: exchanges in flight get this long to finish.
     public var drain = 30_000
 

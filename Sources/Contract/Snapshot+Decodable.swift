@@ -70,6 +70,7 @@ extension Timeouts: Decodable {
         try read(.responseIdle, into: &responseIdle)
         try read(.keepAlive, into: &keepAlive)
         try read(.upstreamIdle, into: &upstreamIdle)
+        try read(.tunnelIdle, into: &tunnelIdle)
         try read(.drain, into: &drain)
     }
 }

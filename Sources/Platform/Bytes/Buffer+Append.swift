@@ -1,7 +1,3 @@
-#if canImport(Glibc)
-    import Glibc
-#endif
-
 // How text is written into a buffer. Each append asks for room first: a caller that did not make room has a bug.
 
 extension Buffer {
@@ -64,12 +60,12 @@ extension Buffer {
     }
 
     /// The text inside a JSON string: quotes, backslashes and controls escaped, bytes that are not ASCII as `\u00XX`
-    /// (a header's bytes are not always UTF-8, and a log line must always be JSON). At most `limit` source bytes.
-    public func append(json text: Span<UInt8>, limit: Int) {
-        let count = min(text.count, limit)
-        precondition(room >= count * 6)
+    /// (a header's bytes are not always UTF-8, and a log line must always be JSON). Text that would leave less than
+    /// `reserve` bytes of room is cut.
+    public func append(json text: Span<UInt8>, leaving reserve: Int) {
         var position = end
-        for index in 0..<count {
+        let limit = capacity - reserve - 6
+        for index in 0..<text.count where position <= limit {
             let byte = text[index]
             if byte >= 0x20, byte < 0x7f, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") {
                 unsafe bytes.storeBytes(of: byte, toByteOffset: position, as: UInt8.self)

@@ -55,6 +55,15 @@ public struct Buffer: Equatable, BitwiseCopyable {
         if isEmpty { clear() }
     }
 
+    /// Steps over `amount` bytes that were sent but may have to be sent again: ``rewind()`` brings them back.
+    @inlinable public func advance(_ amount: Int) {
+        precondition(amount >= 0 && amount <= count)
+        unsafe header.pointee.start += UInt32(truncatingIfNeeded: amount)
+    }
+
+    /// Makes everything since the front readable again.
+    @inlinable public func rewind() { unsafe header.pointee.start = 0 }
+
     @inlinable public func clear() {
         unsafe header.pointee.start = 0
         unsafe header.pointee.end = 0

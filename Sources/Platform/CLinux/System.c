@@ -56,6 +56,11 @@ int kl_open_null(void) {
     return fd < 0 ? -errno : fd;
 }
 
+int kl_duplicate(int fd) {
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    return copy < 0 ? -errno : copy;
+}
+
 int kl_wait_readable(int fd, int timeout_ms) {
     struct pollfd one = {.fd = fd, .events = POLLIN};
     int count = poll(&one, 1, timeout_ms);

@@ -19,6 +19,11 @@ public enum System {
         Descriptor(owning: try checked(unsafe kl_open_append(path), "open"))
     }
 
+    /// Another descriptor of the same open file.
+    public static func duplicate(_ descriptor: CInt) throws(SystemError) -> Descriptor {
+        Descriptor(owning: try checked(kl_duplicate(descriptor), "dup"))
+    }
+
     /// Writes a whole file of mode 0600, or leaves what was there.
     public static func replaceFile(_ path: String, with bytes: [UInt8]) throws(SystemError) {
         try checked(

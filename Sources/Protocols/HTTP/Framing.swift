@@ -1,10 +1,10 @@
 /// The versions this proxy speaks as HTTP/1 (RFC 9112 §2.3).
-public enum HTTPVersion: UInt8, Equatable, Sendable {
+public enum HTTPVersion: UInt8, Equatable, Sendable, BitwiseCopyable {
     case http10, http11
 }
 
 /// How the end of a message's body is found (RFC 9112 §6.3).
-public enum BodyFraming: Equatable, Sendable {
+public enum BodyFraming: Equatable, Sendable, BitwiseCopyable {
     /// There is no body and no field promised one.
     case none
 

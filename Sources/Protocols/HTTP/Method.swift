@@ -1,7 +1,7 @@
 /// The method of a request, as far as the proxy decides by it (RFC 9110 §9).
 ///
 /// Methods outside the list are legal and forwarded as they were spelled; the proxy knows nothing about them.
-public enum Method: UInt8, Equatable, Sendable {
+public enum Method: UInt8, Equatable, Sendable, BitwiseCopyable {
     case get, head, post, put, delete, options, patch, connect, trace, other
 
     /// The longest method token that is accepted, in bytes. The longest registered one (`UPDATEREDIRECTREF`) has 17.

@@ -4,7 +4,7 @@ public import HTTP
 ///
 /// A trivial value, one for each direction of an exchange. It keeps no bytes: what it has consumed may be discarded,
 /// and what it has not is passed again, with more behind it.
-public struct BodyDecoder: Equatable, Sendable {
+public struct BodyDecoder: Equatable, Sendable, BitwiseCopyable {
     /// What the next bytes are. `consumed` counts from the first byte that was passed.
     public enum Step: Equatable, Sendable {
         /// `count` bytes from `offset` on are data of the body. `count` is not zero; `offset + count <= consumed`.

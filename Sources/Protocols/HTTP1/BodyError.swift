@@ -1,5 +1,5 @@
 /// Why a chunked body is refused (RFC 9112 §7.1). Each is the peer's fault and ends its connection.
-public enum BodyError: UInt8, Error, CaseIterable, Equatable, Sendable {
+public enum BodyError: UInt8, Error, CaseIterable, Equatable, Sendable, BitwiseCopyable {
     /// Something other than a hexadecimal digit where a chunk size begins or goes on.
     case chunkSizeMalformed
     /// More than 16 digits, or a size above 2^63 - 1.

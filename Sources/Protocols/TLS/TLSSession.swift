@@ -27,7 +27,7 @@ public enum TLSTransfer: Equatable, Sendable {
 /// once, on that thread, before or after the descriptor is closed but never while a call is under way; nothing else may
 /// be called after it. The descriptor is neither closed nor ever blocked on.
 @safe
-public struct TLSSession: Equatable {
+public struct TLSSession: Equatable, BitwiseCopyable {
     let session: OpaquePointer
 
     private init(session: OpaquePointer) { unsafe self.session = session }

@@ -71,6 +71,7 @@ int kl_ignore_sigpipe(void);
 int kl_descriptor_limit_raise(void);
 int kl_open_append(const char *path);
 int kl_open_null(void);
+int kl_duplicate(int fd);
 int kl_wait_readable(int fd, int timeout_ms);
 int kl_wait_readable_two(int first, int second, int timeout_ms);
 

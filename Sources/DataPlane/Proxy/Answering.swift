@@ -1,0 +1,146 @@
+import Engine
+import Bytes
+import HTTP
+import HTTP1
+import Kernel
+
+// How the answers of the table (`Answers`) reach the client, and what becomes of the connections afterwards.
+
+extension Worker {
+    /// Ends an exchange of which the client has seen nothing with a response of our own.
+    func answer(_ index: UInt32, _ answer: Answer) {
+        let output = beginAnswer(index, status: answer.status)
+        if let seconds = answer.retryAfter {
+            output.append("Retry-After: ")
+            output.append(seconds)
+            output.append("\r\n")
+        }
+        output.append("Content-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\nContent-Length: ")
+        output.append(decimal: UInt64(answer.text.utf8CodeUnitCount))
+        output.append("\r\n\r\n")
+        if exchanges[index].method != .head { output.append(answer.text) }
+        finishAnswer(index)
+    }
+
+    /// Sends a plain client to the same place under `https` (308: the method stays, RFC 9110 §15.4.9).
+    func redirectToTLS(_ index: UInt32) {
+        guard let input = connections[exchanges[index].client].input else {
+            preconditionFailure("a head without bytes")
+        }
+        let target = requestHead.targetEnd - requestHead.pathStart
+        // The parser's limits leave room for both; one that does not fit is not worth redirecting.
+        guard target + (requestHead.hostEnd - requestHead.hostStart) < Int(BufferSize.normal.rawValue) - 1_024 else {
+            return answer(index, .headTooLarge)
+        }
+        // The spans end before the answer touches the input.
+        let location = buffers.take(.normal)
+        let bytes = input.readable
+        location.append("https://")
+        appendName(bytes.extracting(requestHead.hostStart..<requestHead.hostEnd), to: location)
+        if securePort != 443 {
+            location.append(UInt8(ascii: ":"))
+            location.append(decimal: UInt64(securePort))
+        }
+        if requestHead.pathStart == requestHead.pathEnd { location.append(UInt8(ascii: "/")) }
+        if !requestHead.isAsterisk { location.append(bytes.extracting(requestHead.pathStart..<requestHead.targetEnd)) }
+        let output = beginAnswer(index, status: 308)
+        output.append("Location: ")
+        output.append(from: location, limit: location.count)
+        buffers.give(location)
+        output.append("\r\nContent-Length: 0\r\n\r\n")
+        finishAnswer(index)
+    }
+
+    /// The authority without its port.
+    private func appendName(_ authority: Span<UInt8>, to output: Buffer) {
+        var end = authority.count
+        for place in 0..<authority.count where authority[place] == UInt8(ascii: ":") { end = place }
+        // The last colon of an IPv6 address is inside its brackets.
+        if authority.count > 0, authority[authority.count - 1] == UInt8(ascii: "]") { end = authority.count }
+        output.append(authority.extracting(0..<end))
+    }
+
+    /// Status line, date and persistence. Whatever of the request is still to come decides whether the connection lasts.
+    private func beginAnswer(_ index: UInt32, status: Int) -> Buffer {
+        let client = exchanges[index].client
+        releaseUpstream(index, canPool: false)
+        skipRequest(index)
+        exchanges[index].status = UInt16(truncatingIfNeeded: status)
+        exchanges[index].responsePhase = .finished
+        exchanges[index].end = .answered
+        if isDraining { exchanges[index].clientPersists = false }
+        // An interim response may wait there; more than a part of the buffer it never is.
+        if let output = connections[client].output, output.room < Int(BufferSize.normal.rawValue) / 2 { output.clear() }
+        let output = outputBuffer(client)
+        output.append("HTTP/1.1 ")
+        output.append(decimal: UInt64(status))
+        output.append(UInt8(ascii: " "))
+        output.append(statusText(status))
+        output.append("\r\n")
+        appendDate(to: output)
+        if !exchanges[index].clientPersists {
+            output.append("Connection: close\r\n")
+        } else if exchanges[index].version == .http10 {
+            output.append("Connection: keep-alive\r\n")
+        }
+        return output
+    }
+
+    /// Steps over the head and over a body that is here already; a body still to come ends the connection.
+    private func skipRequest(_ index: UInt32) {
+        guard let input = connections[exchanges[index].client].input else {
+            if !exchanges[index].requestBody.isFinished { exchanges[index].clientPersists = false }
+            return
+        }
+        input.consume(Int(exchanges[index].headBytes))
+        exchanges[index].headBytes = 0
+        let body = exchanges[index].requestBody
+        guard !body.isFinished else { return }
+        if body.kind == .counted, body.remaining <= UInt64(input.count) {
+            input.consume(Int(body.remaining))
+        } else {
+            exchanges[index].clientPersists = false
+        }
+    }
+
+    private func finishAnswer(_ index: UInt32) {
+        let client = exchanges[index].client
+        guard let output = connections[client].output else { preconditionFailure("an answer without bytes") }
+        account(index)
+        var persists = exchanges[index].clientPersists
+        end(index)
+        loop.timers.clear(client)
+        if connections[client].isWritable {
+            switch transmit(client, output.readable) {
+            case .bytes(let count): output.consume(count)
+            case .wouldBlock: break
+            case .endOfStream, .failed: return closeClient(client)
+            }
+        }
+        // A client that does not even take an answer does not get to ask more.
+        if !output.isEmpty { persists = false }
+        guard persists else { return beginClosing(client) }
+        releaseOutput(client)
+        awaitNextRequest(client)
+    }
+
+    /// Answers what never became an exchange (a head that is malformed or too late), and ends the connection.
+    func refuse(_ client: UInt32, _ answer: Answer, _ reason: StaticString) {
+        count(status: answer.status)
+        recordRefusal(client, answer.status, reason)
+        let output = outputBuffer(client)
+        output.append("HTTP/1.1 ")
+        output.append(decimal: UInt64(answer.status))
+        output.append(UInt8(ascii: " "))
+        output.append(statusText(answer.status))
+        output.append("\r\n")
+        appendDate(to: output)
+        output.append(
+            "Connection: close\r\nContent-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\nContent-Length: "
+        )
+        output.append(decimal: UInt64(answer.text.utf8CodeUnitCount))
+        output.append("\r\n\r\n")
+        output.append(answer.text)
+        beginClosing(client)
+    }
+}

@@ -1,0 +1,67 @@
+/// Every response the proxy makes itself: the one table from what went wrong to what the client is told.
+enum Answer: UInt8, CaseIterable {
+    case badRequest
+    case badTarget
+    case requestTimeout
+    case bodyTooLarge
+    case headTooLarge
+    case notImplemented
+    case versionNotSupported
+    case noRoute
+    case noEndpoint
+    case overloaded
+    case connectFailed
+    case connectTimeout
+    case upstreamClosed
+    case upstreamMalformed
+    case upstreamTimeout
+    case draining
+
+    var status: Int {
+        switch self {
+        case .badRequest, .badTarget: 400
+        case .requestTimeout: 408
+        case .bodyTooLarge: 413
+        case .headTooLarge: 431
+        case .notImplemented: 501
+        case .versionNotSupported: 505
+        case .noRoute: 404
+        case .noEndpoint, .overloaded, .draining: 503
+        case .connectFailed, .upstreamClosed, .upstreamMalformed: 502
+        case .connectTimeout, .upstreamTimeout: 504
+        }
+    }
+
+    /// Whether a client may expect better luck soon, and in how many seconds.
+    var retryAfter: StaticString? {
+        switch self {
+        case .noEndpoint, .overloaded, .draining: "5"
+        case .badRequest, .badTarget, .requestTimeout, .bodyTooLarge, .headTooLarge, .notImplemented,
+            .versionNotSupported, .noRoute, .connectFailed, .connectTimeout, .upstreamClosed, .upstreamMalformed,
+            .upstreamTimeout:
+            nil
+        }
+    }
+
+    /// The body: what happened, and what it means for whoever reads it.
+    var text: StaticString {
+        switch self {
+        case .badRequest: "400 Bad Request: the request is not valid HTTP/1.1.\n"
+        case .badTarget: "400 Bad Request: the host or path is malformed, or the path leads above the root.\n"
+        case .requestTimeout: "408 Request Timeout: the request did not arrive in time.\n"
+        case .bodyTooLarge: "413 Content Too Large: the request body is larger than this site accepts.\n"
+        case .headTooLarge: "431 Request Header Fields Too Large: the request head is larger than this site accepts.\n"
+        case .notImplemented: "501 Not Implemented: the request asks for something this proxy does not do.\n"
+        case .versionNotSupported: "505 HTTP Version Not Supported: HTTP/1.0 and HTTP/1.1 are served here.\n"
+        case .noRoute: "404 Not Found: no rule matches this host and path.\n"
+        case .noEndpoint: "503 Service Unavailable: the rule exists, but nothing behind it is running.\n"
+        case .overloaded: "503 Service Unavailable: too busy just now.\n"
+        case .connectFailed: "502 Bad Gateway: no endpoint of this site accepts connections.\n"
+        case .connectTimeout: "504 Gateway Timeout: no endpoint of this site accepted a connection in time.\n"
+        case .upstreamClosed: "502 Bad Gateway: the endpoint closed the connection without a response.\n"
+        case .upstreamMalformed: "502 Bad Gateway: the endpoint's response is not valid HTTP/1.1.\n"
+        case .upstreamTimeout: "504 Gateway Timeout: the endpoint did not respond in time.\n"
+        case .draining: "503 Service Unavailable: shutting down.\n"
+        }
+    }
+}

@@ -1,0 +1,166 @@
+import Telemetry
+import Bytes
+import Engine
+import HTTP1
+import Kernel
+import TLS
+
+// A client's connection between exchanges: the TLS handshake, request heads, and the ways it ends.
+
+extension Worker {
+    /// Something happened on a client's connection, or it was left with work to do.
+    func clientReady(_ index: UInt32) {
+        switch connections[index].phase {
+        case .handshaking: continueHandshake(index)
+        case .readingHead: readHead(index)
+        case .exchanging: pump(connections[index].exchange)
+        case .closing: finishClosing(index)
+        case .lingering: linger(index)
+        case .open, .connecting, .pooled: preconditionFailure("a client in a phase of others")
+        }
+    }
+
+    func clientTimedOut(_ index: UInt32) {
+        switch connections[index].phase {
+        case .handshaking:
+            tally.handshakeFailures.add()
+            tally.clientTimeouts.add()
+            closeClient(index)
+        case .readingHead:
+            // Nothing of a request has come: this is an idle connection, and closing it says enough.
+            guard connections[index].input != nil else { return closeClient(index) }
+            tally.clientTimeouts.add()
+            refuse(index, .requestTimeout, "head timeout")
+        case .exchanging:
+            tally.clientTimeouts.add()
+            exchangeTimedOut(connections[index].exchange, waitingFor: .client)
+        case .closing, .lingering: closeClient(index)
+        case .open, .connecting, .pooled: preconditionFailure("a client in a phase of others")
+        }
+    }
+
+    private func continueHandshake(_ index: UInt32) {
+        guard let session = connections[index].session else { preconditionFailure("a handshake without a session") }
+        switch session.handshake() {
+        case .done:
+            tally.handshakes.add()
+            connections[index].phase = .readingHead
+            connections[index].isReadable = true
+            loop.timers.set(index, at: loop.now &+ tunables.head)
+            readHead(index)
+        case .wantsRead, .wantsWrite:
+            if connections[index].peerFinished {
+                tally.handshakeFailures.add()
+                closeClient(index)
+            }
+        case .closed, .failed:
+            tally.handshakeFailures.add()
+            closeClient(index)
+        }
+    }
+
+    /// Reads until a head is whole, then begins its exchange. One head a call: what follows waits for its turn.
+    private func readHead(_ index: UInt32) {
+        while true {
+            if let input = connections[index].input, !input.isEmpty {
+                switch parseRequestHead(
+                    input.readable, resumingAt: Int(connections[index].scanned), limits: headLimits, into: &requestHead)
+                {
+                case .complete:
+                    connections[index].scanned = 0
+                    return begin(index)
+                case .refused(let error):
+                    tally.malformedRequests.add()
+                    return refuse(index, Answer(error), error.name)
+                case .incomplete(let scanned):
+                    connections[index].scanned = UInt32(truncatingIfNeeded: scanned)
+                    if input.room == 0, !growInput(index) {
+                        tally.malformedRequests.add()
+                        return refuse(index, .headTooLarge, "head too large")
+                    }
+                }
+            }
+            guard connections[index].isReadable else { return releaseInputIfEmpty(index) }
+            let wasIdle = connections[index].input == nil
+            let buffer = inputBuffer(index)
+            switch receive(index, into: buffer) {
+            case .bytes:
+                if wasIdle { loop.timers.set(index, at: loop.now &+ tunables.head) }
+            case .wouldBlock: return releaseInputIfEmpty(index)
+            case .endOfStream, .failed:
+                if !buffer.isEmpty { tally.clientAborts.add() }
+                return closeClient(index)
+            }
+        }
+    }
+
+    /// The exchange is over and the connection goes on: with the next request if it is here already.
+    func awaitNextRequest(_ index: UInt32) {
+        connections[index].phase = .readingHead
+        connections[index].exchange = Connection.nobody
+        releaseInputIfEmpty(index)
+        if connections[index].input != nil || connections[index].isReadable {
+            loop.timers.set(index, at: loop.now &+ tunables.head)
+            resumable.append(connections.token(index))
+        } else {
+            loop.timers.set(index, at: loop.now &+ tunables.keepAlive)
+        }
+    }
+
+    /// Sends what is left in the output, then ends the connection without destroying what was sent: our side is shut,
+    /// and what the client still sends is read and forgotten for a while (RFC 9112 §9.6).
+    func beginClosing(_ index: UInt32) {
+        connections[index].phase = .closing
+        connections[index].exchange = Connection.nobody
+        loop.timers.set(index, at: loop.now &+ tunables.responseIdle)
+        finishClosing(index)
+    }
+
+    private func finishClosing(_ index: UInt32) {
+        while let output = connections[index].output, !output.isEmpty {
+            guard connections[index].isWritable else { return }
+            switch transmit(index, output.readable) {
+            case .bytes(let count): output.consume(count)
+            case .wouldBlock: return
+            case .endOfStream, .failed: return closeClient(index)
+            }
+        }
+        releaseOutput(index)
+        connections[index].session?.shutdown()
+        Socket.shutdownWrite(connections[index].socket)
+        connections[index].phase = .lingering
+        loop.timers.set(index, at: loop.now &+ tunables.linger)
+        linger(index)
+    }
+
+    private func linger(_ index: UInt32) {
+        if let input = connections[index].input { input.clear() }
+        while connections[index].isReadable {
+            let buffer = inputBuffer(index)
+            // Straight from the socket: nobody wants to know what the bytes say.
+            switch Socket.receive(connections[index].socket, into: buffer) {
+            case .bytes: buffer.clear()
+            case .wouldBlock: connections[index].isReadable = false
+            case .endOfStream, .failed: return closeClient(index)
+            }
+        }
+        releaseInputIfEmpty(index)
+    }
+
+    func closeClient(_ index: UInt32) {
+        release(index)
+        clientCount -= 1
+        tally.clientsOpen.subtract()
+    }
+}
+
+extension Answer {
+    init(_ error: HeadError) {
+        switch error.status {
+        case 431, 414: self = .headTooLarge
+        case 501: self = .notImplemented
+        case 505: self = .versionNotSupported
+        case _: self = .badRequest
+        }
+    }
+}

@@ -1,0 +1,67 @@
+import Bytes
+import Kernel
+import TLS
+
+/// An accepted or dialled socket, or one of the worker's own descriptors, in its place of the slab.
+///
+/// Trivial, so that an idle connection costs its bytes here and nothing else: no buffer, no object.
+struct Connection: BitwiseCopyable {
+    static let nobody: UInt32 = .max
+
+    enum Role: UInt8 { case client, upstream, listener, bell }
+
+    enum Phase: UInt8 {
+        /// A listener or the bell.
+        case open
+        /// Client: the TLS handshake is under way.
+        case handshaking
+        /// Client: idle, or part of a request head has come.
+        case readingHead
+        /// Client and upstream: an exchange is under way; the exchange decides what happens.
+        case exchanging
+        /// Client: the last answer is being sent, then the connection ends.
+        case closing
+        /// Client: our side is finished; what still comes in is read and forgotten, so that no reset destroys the answer.
+        case lingering
+        /// Upstream: the TCP handshake is under way.
+        case connecting
+        /// Upstream: in the pool, between exchanges.
+        case pooled
+    }
+
+    var socket: CInt
+    var role: Role
+    var phase: Phase
+    /// The last call did not say that there is nothing to read.
+    var isReadable = false
+    var isWritable = false
+    /// The peer will send no more, or the socket failed: reading goes on until the end is seen.
+    var peerFinished = false
+    /// The upstream connection served an exchange before this one.
+    var isReused = false
+    /// Which listener accepted it, by the compiler's index.
+    var listener: UInt16 = 0
+    var exchange = Connection.nobody
+    /// Exchanges begun on this connection.
+    var served: UInt32 = 0
+    /// How far the head in `input` was searched for its end.
+    var scanned: UInt32 = 0
+    /// Which endpoint an upstream connection leads to.
+    var endpoint: UInt32 = Connection.nobody
+    /// Neighbours in the endpoint's list of pooled connections.
+    var next = Connection.nobody
+    var previous = Connection.nobody
+    /// Received and not yet used. Held only while bytes are in it.
+    var input: Buffer?
+    /// To be sent. Held only while bytes are in it.
+    var output: Buffer?
+    var session: TLSSession?
+    var peer: SocketAddress
+
+    init(socket: CInt, role: Role, phase: Phase, peer: SocketAddress = SocketAddress(ipv4: 0, port: 0)) {
+        self.socket = socket
+        self.role = role
+        self.phase = phase
+        self.peer = peer
+    }
+}

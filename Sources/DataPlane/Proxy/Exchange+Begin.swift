@@ -1,0 +1,101 @@
+import Telemetry
+import Balancing
+import Bytes
+import Engine
+import HTTP
+import HTTP1
+import Kernel
+import Routing
+
+// From a parsed head to an upstream connection: limits, route, endpoint.
+
+extension Worker {
+    /// `requestHead` was just parsed from the client's input; the head's bytes are still at the front of it.
+    func begin(_ client: UInt32) {
+        guard let input = connections[client].input else { preconditionFailure("a head without bytes") }
+        tally.requests.add()
+        var exchange = Exchange(
+            client: client, table: UInt32(currentTable), method: requestHead.method, version: requestHead.version,
+            clientPersists: requestHead.keepAlive && !isDraining, requestBody: BodyProgress(requestHead.framing),
+            began: loop.now, requestID: nextRequestID())
+        exchange.headBytes = UInt32(truncatingIfNeeded: requestHead.byteCount)
+        exchange.wantsUpgrade = requestHead.wantsUpgrade
+        exchange.chunksRequest = exchange.requestBody.kind == .chunked
+        exchange.record = beginRecord(client, input, exchange.requestID)
+        guard !tables.isEmpty, let token = exchanges.admit(exchange) else {
+            if let record = exchange.record { buffers.give(record) }
+            tally.shed.add()
+            return refuse(client, .overloaded, "no slot")
+        }
+        let index = token.index
+        tables[currentTable].exchangeCount += 1
+        connections[client].phase = .exchanging
+        connections[client].exchange = index
+        connections[client].served &+= 1
+        loop.timers.clear(client)
+
+        if case .length(let count) = requestHead.framing, tunables.bodyBytes > 0, count > tunables.bodyBytes {
+            return answer(index, .bodyTooLarge)
+        }
+        let bytes = input.readable
+        let view = tables[currentTable].view
+        let listener = Int(connections[client].listener)
+        let path = bytes.extracting(requestHead.pathStart..<requestHead.pathEnd)
+        switch view.match(
+            host: bytes.extracting(requestHead.hostStart..<requestHead.hostEnd), path: path, listener: listener,
+            secure: connections[client].session != nil)
+        {
+        case .route(let id): choose(index, id)
+        case .redirectToTLS(let id):
+            exchanges[index].route = UInt32(id.index)
+            recordRule(index)
+            tally.redirected.add()
+            redirectToTLS(index)
+        case .badPath, .badHost: answer(index, .badTarget)
+        case .none:
+            tally.noRoute.add()
+            answer(index, .noRoute)
+        }
+    }
+
+    private func nextRequestID() -> RequestID {
+        identity.low &+= 1
+        return identity
+    }
+
+    /// Picks where in the pool the search begins, and takes the first endpoint that works.
+    private func choose(_ index: UInt32, _ id: RouteID) {
+        exchanges[index].route = UInt32(id.index)
+        recordRule(index)
+        let count = tables[currentTable].view.route(id).endpointCount
+        guard count > 0 else {
+            tally.noEndpoint.add()
+            return answer(index, .noEndpoint)
+        }
+        var candidates = Candidates(count: count, cursor: &cursors[id.index])
+        exchanges[index].firstCandidate = UInt32(candidates.next() ?? 0)
+        guard let head = forwardRequestHead(index) else { return answer(index, .headTooLarge) }
+        appendWholeBody(index, to: head)
+        exchanges[index].isReplayable = exchanges[index].requestBody.isFinished
+        takeUpstream(index, head, .pooledOrFresh)
+    }
+
+    /// A body that has come with its head and fits behind it goes along in one send, and can be sent again.
+    private func appendWholeBody(_ index: UInt32, to head: Buffer) {
+        let body = exchanges[index].requestBody
+        guard body.kind == .counted, !body.isFinished, let input = connections[exchanges[index].client].input,
+            body.remaining <= UInt64(min(input.count, head.room))
+        else { return }
+        let count = head.append(from: input, limit: Int(body.remaining))
+        exchanges[index].requestBody.move(count)
+        tally.requestBytes.add(UInt64(count))
+    }
+
+    /// Leaves the exchange's slot. The connections have been seen to.
+    func end(_ index: UInt32) {
+        let slot = Int(exchanges[index].table)
+        tables[slot].exchangeCount -= 1
+        if slot != currentTable { releaseTable(slot) }
+        exchanges.retire(index)
+    }
+}

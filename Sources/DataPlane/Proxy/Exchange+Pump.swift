@@ -1,0 +1,230 @@
+import TLS
+import Telemetry
+import Bytes
+import Engine
+import HTTP
+import HTTP1
+import Kernel
+
+// The heart of an exchange: whatever happened, move both directions as far as they go, then say what is waited for.
+
+/// Whom a deadline was for.
+enum Side { case client, upstream }
+
+extension Worker {
+    /// Called for every event of either connection of an exchange. The exchange may be gone when it returns.
+    func pump(_ index: UInt32) {
+        let upstream = exchanges[index].upstream
+        guard upstream != Connection.nobody, connections[upstream].phase == .exchanging else { return }
+        if exchanges[index].requestPhase == .streaming, !pumpRequest(index) { return }
+        switch exchanges[index].responsePhase {
+        case .awaitingHead:
+            guard pumpResponseHead(index) else { return }
+            guard exchanges[index].responsePhase != .awaitingHead else { break }
+            guard pumpResponse(index) else { return }
+        case .streaming, .tunnelling: guard pumpResponse(index) else { return }
+        case .finished: preconditionFailure("an exchange that is over was pumped")
+        }
+        setDeadlines(index)
+    }
+
+    /// Moves the request on. `false`: the exchange is gone.
+    private func pumpRequest(_ index: UInt32) -> Bool {
+        let client = exchanges[index].client
+        let upstream = exchanges[index].upstream
+        if exchanges[index].isReplayable { return sendReplayable(index, upstream) }
+        let before = exchanges[index].requestBody.moved
+        let outcome = relay(
+            from: client, to: upstream, body: &exchanges[index].requestBody, chunked: exchanges[index].chunksRequest)
+        tally.requestBytes.add(exchanges[index].requestBody.moved &- before)
+        switch outcome {
+        case .waiting: break
+        case .finished:
+            exchanges[index].requestPhase = .sent
+            releaseOutput(upstream)
+            if exchanges[index].responsePhase == .tunnelling { Socket.shutdownWrite(connections[upstream].socket) }
+        case .targetFailed: stopSending(index)
+        case .sourceEnded, .sourceFailed:
+            abort(index, .clientClosed)
+            return false
+        case .malformed:
+            tally.malformedRequests.add()
+            if exchanges[index].responseBegan { abort(index, .clientClosed) } else { answer(index, .badRequest) }
+            return false
+        }
+        if tunables.bodyBytes > 0, exchanges[index].requestBody.moved > tunables.bodyBytes,
+            exchanges[index].responsePhase == .awaitingHead
+        {
+            answer(index, .bodyTooLarge)
+            return false
+        }
+        return true
+    }
+
+    private func sendReplayable(_ index: UInt32, _ upstream: UInt32) -> Bool {
+        guard let output = connections[upstream].output else { preconditionFailure("a request without bytes") }
+        while !output.isEmpty {
+            guard connections[upstream].isWritable else { return true }
+            switch transmit(upstream, output.readable) {
+            case .bytes(let count): output.advance(count)
+            case .wouldBlock: return true
+            case .endOfStream, .failed:
+                stopSending(index)
+                return true
+            }
+        }
+        exchanges[index].requestPhase = .sent
+        return true
+    }
+
+    /// The upstream takes no more of the request. It may have answered before it closed: that answer is still wanted.
+    private func stopSending(_ index: UInt32) {
+        exchanges[index].requestPhase = .sent
+        exchanges[index].upstreamPersists = false
+        if !exchanges[index].requestBody.isFinished { exchanges[index].clientPersists = false }
+        connections[exchanges[index].upstream].isReadable = true
+    }
+
+    /// Reads until the final response head is whole and passed on. `false`: the exchange is gone.
+    private func pumpResponseHead(_ index: UInt32) -> Bool {
+        let upstream = exchanges[index].upstream
+        while true {
+            if let input = connections[upstream].input, !input.isEmpty {
+                switch parseResponseHead(
+                    input.readable, resumingAt: Int(connections[upstream].scanned), limits: headLimits,
+                    to: exchanges[index].method, into: &responseHead)
+                {
+                case .complete:
+                    connections[upstream].scanned = 0
+                    if takeResponseHead(index) { return true }
+                    if exchanges[index].responsePhase == .finished { return false }
+                    continue
+                case .refused:
+                    upstreamFailed(index, .malformed)
+                    return false
+                case .incomplete(let scanned):
+                    connections[upstream].scanned = UInt32(truncatingIfNeeded: scanned)
+                    if input.room == 0, !growInput(upstream) {
+                        upstreamFailed(index, .malformed)
+                        return false
+                    }
+                }
+            }
+            guard connections[upstream].isReadable else {
+                releaseInputIfEmpty(upstream)
+                return true
+            }
+            let buffer = inputBuffer(upstream)
+            switch receive(upstream, into: buffer) {
+            case .bytes: if exchanges[index].firstByte == 0 { exchanges[index].firstByte = loop.now }
+            case .wouldBlock:
+                releaseInputIfEmpty(upstream)
+                return true
+            case .endOfStream, .failed:
+                upstreamFailed(index, buffer.isEmpty && exchanges[index].firstByte == 0 ? .closed : .malformed)
+                return false
+            }
+        }
+    }
+
+    /// Moves the response on. `false`: the exchange is gone.
+    private func pumpResponse(_ index: UInt32) -> Bool {
+        let client = exchanges[index].client
+        let upstream = exchanges[index].upstream
+        let before = exchanges[index].responseBody.moved
+        let outcome = relay(
+            from: upstream, to: client, body: &exchanges[index].responseBody, chunked: exchanges[index].chunksResponse)
+        tally.responseBytes.add(exchanges[index].responseBody.moved &- before)
+        switch outcome {
+        case .waiting: return true
+        case .finished:
+            if exchanges[index].responsePhase == .tunnelling, exchanges[index].requestPhase != .sent {
+                connections[client].session?.shutdown()
+                Socket.shutdownWrite(connections[client].socket)
+                return true
+            }
+            complete(index)
+        case .sourceEnded, .sourceFailed:
+            tally.upstreamAborts.add()
+            abort(index, .upstreamClosed)
+        case .targetFailed: abort(index, .clientClosed)
+        case .malformed:
+            tally.upstreamMalformed.add()
+            abort(index, .upstreamMalformed)
+        }
+        return false
+    }
+
+    /// Whose turn it is: a client that sends a body must keep sending, an upstream that has the request must answer.
+    private func setDeadlines(_ index: UInt32) {
+        let upstream = exchanges[index].upstream
+        switch (exchanges[index].requestPhase, exchanges[index].responsePhase) {
+        case (.streaming, .awaitingHead), (.streaming, .streaming):
+            loop.timers.set(exchanges[index].client, at: loop.now &+ tunables.bodyIdle)
+            loop.timers.clear(upstream)
+        case (.sent, .awaitingHead):
+            loop.timers.clear(exchanges[index].client)
+            loop.timers.set(upstream, at: loop.now &+ tunables.firstByte)
+        case (.sent, .streaming):
+            loop.timers.clear(exchanges[index].client)
+            loop.timers.set(upstream, at: loop.now &+ tunables.responseIdle)
+        case (_, .tunnelling):
+            loop.timers.clear(exchanges[index].client)
+            loop.timers.set(upstream, at: loop.now &+ tunables.tunnelIdle)
+        case (_, .finished): preconditionFailure("an exchange that is over waits for nobody")
+        }
+    }
+
+    func exchangeTimedOut(_ index: UInt32, waitingFor side: Side) {
+        switch side {
+        case .client:
+            if exchanges[index].responseBegan { abort(index, .clientTimeout) } else { answer(index, .requestTimeout) }
+        case .upstream:
+            if exchanges[index].responseBegan {
+                tally.upstreamTimeouts.add()
+                abort(index, .upstreamTimeout)
+            } else {
+                upstreamFailed(index, .timeout)
+            }
+        }
+    }
+
+    /// Both directions have come to their end.
+    private func complete(_ index: UInt32) {
+        let client = exchanges[index].client
+        let wasTunnel = exchanges[index].responsePhase == .tunnelling
+        exchanges[index].responsePhase = .finished
+        account(index)
+        let requestSent = exchanges[index].requestPhase == .sent
+        releaseUpstream(index, canPool: requestSent && !wasTunnel && exchanges[index].upstreamPersists)
+        let persists = requestSent && !wasTunnel && exchanges[index].clientPersists
+        end(index)
+        releaseOutput(client)
+        if persists { return awaitNextRequest(client) }
+        // With nothing unread a plain close sends a FIN; otherwise it would send a reset, which destroys the response.
+        if connections[client].input?.isEmpty ?? true, !connections[client].isReadable {
+            connections[client].session?.shutdown()
+            return closeClient(client)
+        }
+        beginClosing(client)
+    }
+
+    /// The exchange cannot be finished and the client has part of a response, or is gone: cutting it short is all that
+    /// is left to say.
+    func abort(_ index: UInt32, _ cause: EndCause) {
+        let client = exchanges[index].client
+        if cause == .clientClosed { tally.clientAborts.add() }
+        // A body that ends with the connection would look whole if it ended with a FIN.
+        if exchanges[index].responseBegan, exchanges[index].responseBody.kind == .untilClose,
+            !exchanges[index].chunksResponse
+        {
+            Socket.setReset(connections[client].socket)
+        }
+        exchanges[index].end = cause
+        exchanges[index].responsePhase = .finished
+        account(index)
+        releaseUpstream(index, canPool: false)
+        end(index)
+        closeClient(client)
+    }
+}

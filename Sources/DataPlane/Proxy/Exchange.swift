@@ -1,0 +1,147 @@
+import Bytes
+import HTTP
+import HTTP1
+
+/// The life of one request with its response: read this file first.
+///
+///     begin ──► route ──► connect or reuse ──► relay both ways ──► complete
+///       │         │              │                   │
+///       └─────────┴── answer ◄───┴───── abort ◄──────┘
+///
+/// A head was parsed (`ClientConnection`), so ``Worker/begin(_:)`` makes an exchange, finds the route
+/// (`Exchange+Begin`), takes an upstream connection (`UpstreamPool`), and from then on every event of either connection
+/// calls ``Worker/pump(_:)`` (`Exchange+Pump`), which moves both directions as far as they go. Whatever goes wrong ends
+/// in ``Worker/answer(_:_:)`` while the client has seen nothing of a response, and in ``Worker/abort(_:_:)`` afterwards.
+struct Exchange: BitwiseCopyable {
+    enum RequestPhase: UInt8 {
+        /// Head or body are still on their way to the upstream.
+        case streaming
+        /// The upstream has all of it.
+        case sent
+    }
+
+    enum ResponsePhase: UInt8 {
+        /// No final head has come.
+        case awaitingHead
+        /// The head went to the client; the body follows.
+        case streaming
+        /// Neither side of the connection is HTTP any more (status 101).
+        case tunnelling
+        case finished
+    }
+
+    var client: UInt32
+    var upstream = Connection.nobody
+    /// The table the exchange started with, by its place among the worker's tables.
+    var table: UInt32
+    var route: UInt32 = .max
+    var endpoint: UInt32 = Connection.nobody
+    /// Where in the pool the search began, and how many endpoints were tried.
+    var firstCandidate: UInt32 = 0
+    var attempts: UInt32 = 0
+
+    /// Bytes of the request head that still lie at the front of the client's input.
+    var headBytes: UInt32 = 0
+    var requestPhase = RequestPhase.streaming
+    var responsePhase = ResponsePhase.awaitingHead
+    var method: Method
+    var version: HTTPVersion
+    /// The client's connection goes on after this exchange.
+    var clientPersists: Bool
+    /// The upstream's connection can go back to the pool after this exchange.
+    var upstreamPersists = false
+    /// All of the request is in the upstream connection's output buffer: it can be sent again from there.
+    var isReplayable = false
+    /// The client was sent, or is about to be sent, a part of the final response.
+    var responseBegan = false
+    /// A pooled connection failed before any byte of a response, and the request was sent again.
+    var wasResent = false
+    var wantsUpgrade = false
+    /// The client was told of a chunked response.
+    var chunksResponse = false
+    var chunksRequest = false
+
+    var requestBody: BodyProgress
+    var responseBody = BodyProgress(.none)
+
+    var status: UInt16 = 0
+    var end = EndCause.complete
+    /// Nanoseconds of the monotonic clock: the head was complete; the upstream connection was there; the response head
+    /// had come. 0 for what did not happen.
+    var began: UInt64
+    var connected: UInt64 = 0
+    var firstByte: UInt64 = 0
+    var requestID: RequestID
+    /// The first half of the access record, or `nil` when nobody reads it.
+    var record: Buffer?
+}
+
+/// Why an exchange ended, for the access record.
+enum EndCause: UInt8 {
+    case complete, answered, clientClosed, clientTimeout, upstreamClosed, upstreamTimeout, upstreamMalformed, drained
+
+    var name: StaticString {
+        switch self {
+        case .complete: "complete"
+        case .answered: "answered"
+        case .clientClosed: "client closed"
+        case .clientTimeout: "client timeout"
+        case .upstreamClosed: "upstream closed"
+        case .upstreamTimeout: "upstream timeout"
+        case .upstreamMalformed: "upstream malformed"
+        case .drained: "drained"
+        }
+    }
+}
+
+/// Names an exchange in logs and to the upstream: unique in this process, hard to guess the next process's.
+struct RequestID: BitwiseCopyable {
+    var high: UInt64
+    var low: UInt64
+}
+
+/// How far a body has been moved. A body of known length is counted here as it is sent, so that it never needs a copy;
+/// a chunked one is taken apart by the decoder and put together anew.
+struct BodyProgress: BitwiseCopyable {
+    enum Kind: UInt8 { case counted, chunked, untilClose }
+
+    var kind: Kind
+    var isFinished: Bool
+    /// Of a counted body.
+    var remaining: UInt64 = 0
+    /// Bytes of content moved so far.
+    var moved: UInt64 = 0
+    var decoder: BodyDecoder
+
+    init(_ framing: BodyFraming) {
+        decoder = BodyDecoder(framing)
+        switch framing {
+        case .none:
+            kind = .counted
+            isFinished = true
+        case .length(let count):
+            kind = .counted
+            isFinished = count == 0
+            remaining = count
+        case .chunked:
+            kind = .chunked
+            isFinished = false
+        case .untilClose:
+            kind = .untilClose
+            isFinished = false
+        }
+    }
+
+    /// Counts bytes of a body that is moved as it is.
+    mutating func move(_ count: Int) {
+        moved &+= UInt64(count)
+        guard kind == .counted else { return }
+        remaining -= UInt64(count)
+        isFinished = remaining == 0
+    }
+
+    /// How many of `available` bytes belong to a body that is moved as it is.
+    func share(of available: Int) -> Int {
+        kind == .counted ? Int(min(UInt64(available), remaining)) : available
+    }
+}

@@ -1,0 +1,113 @@
+import Telemetry
+import Bytes
+import Engine
+import HTTP
+import Kernel
+import TLS
+
+// Where clients come in. A listener stays registered level-triggered: what one turn does not accept, the next will.
+
+extension Worker {
+    /// Connections accepted in one turn from one listener, so that those already open are not kept waiting.
+    static let acceptBatch = 64
+
+    func open(_ listener: WorkerListener) {
+        guard !isDraining else { return Socket.close(listener.socket) }
+        while listeners.count <= listener.index {
+            listeners.append(
+                ListenerState(token: Token(raw: .max), isSecure: false, port: 0, name: [], socket: -1, isOpen: false))
+        }
+        if listeners[listener.index].isOpen { closeListener(listener.index) }
+        // Accepted sockets inherit it: one call here instead of one for each connection.
+        Socket.setNoDelay(listener.socket)
+        var entry = Connection(socket: listener.socket, role: .listener, phase: .open)
+        entry.listener = UInt16(truncatingIfNeeded: listener.index)
+        guard let token = connections.admit(entry) else { return Socket.close(listener.socket) }
+        do {
+            try loop.poller.addLevelTriggered(listener.socket, token: token.raw)
+        } catch {
+            connections.retire(token.index)
+            return Socket.close(listener.socket)
+        }
+        listeners[listener.index] = ListenerState(
+            token: token, isSecure: listener.isSecure, port: listener.port, name: Array(listener.name.utf8),
+            socket: listener.socket, isOpen: true)
+    }
+
+    func closeListener(_ index: Int) {
+        guard index < listeners.count, listeners[index].isOpen else { return }
+        listeners[index].isOpen = false
+        loop.poller.remove(listeners[index].socket)
+        Socket.close(listeners[index].socket)
+        connections.retire(listeners[index].token.index)
+    }
+
+    func acceptClients(_ index: UInt32) {
+        let listener = connections[index].listener
+        let socket = connections[index].socket
+        for _ in 0..<Self.acceptBatch {
+            guard clientCount < tunables.connectionLimit else { return pauseAccepting() }
+            switch Socket.accept(socket) {
+            case .connection(let client, let peer): admit(client, peer, listener)
+            case .wouldBlock: return
+            case .aborted: continue
+            case .exhausted:
+                tally.shed.add()
+                return pauseAccepting()
+            }
+        }
+    }
+
+    private func admit(_ socket: CInt, _ peer: SocketAddress, _ listener: UInt16) {
+        tally.accepted.add()
+        var connection = Connection(socket: socket, role: .client, phase: .readingHead, peer: peer)
+        connection.listener = listener
+        connection.isWritable = true
+        let isSecure = listeners[Int(listener)].isSecure
+        if isSecure {
+            guard !tables.isEmpty, let contexts = tables[currentTable].revision?.contexts,
+                let session = TLSSession.accept(contexts, descriptor: socket)
+            else {
+                tally.handshakeFailures.add()
+                return Socket.close(socket)
+            }
+            connection.session = session
+            connection.phase = .handshaking
+        }
+        guard let token = connections.admit(connection) else {
+            connection.session?.free()
+            tally.shed.add()
+            return Socket.close(socket)
+        }
+        do {
+            try loop.poller.addEdgeTriggered(socket, token: token.raw)
+        } catch {
+            connection.session?.free()
+            connections.retire(token.index)
+            tally.shed.add()
+            return Socket.close(socket)
+        }
+        clientCount += 1
+        tally.clientsOpen.add()
+        loop.timers.set(token.index, at: loop.now &+ (isSecure ? tunables.handshake : tunables.head))
+    }
+
+    /// Nobody else is let in until somebody left: new connections wait in the kernel's backlog meanwhile.
+    private func pauseAccepting() {
+        guard isAccepting else { return }
+        isAccepting = false
+        setAccepting(false)
+    }
+
+    func resumeAcceptingIfRoom() {
+        guard !isAccepting, clientCount < tunables.connectionLimit else { return }
+        isAccepting = true
+        setAccepting(true)
+    }
+
+    private func setAccepting(_ accepting: Bool) {
+        for listener in listeners where listener.isOpen {
+            loop.poller.setListening(listener.socket, token: listener.token.raw, accepting)
+        }
+    }
+}

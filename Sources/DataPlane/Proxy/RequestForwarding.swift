@@ -1,0 +1,152 @@
+import Engine
+import Bytes
+import HTTP
+import HTTP1
+import Kernel
+
+// The request head as the upstream gets it: written anew from its parsed parts (RFC 9112 §2.2: what two recipients could
+// read two ways is not passed on), without what concerned only the client's connection (RFC 9110 §7.6.1), with who asked.
+
+extension Worker {
+    /// Room for what is added to a head: forwarding fields, framing, a request ID, `Via`.
+    private static let addedBytes = 1_024
+
+    /// Writes the head into a new buffer, the upstream connection's output to be, and consumes it from the client's
+    /// input. `nil` when no buffer is large enough.
+    func forwardRequestHead(_ index: UInt32) -> Buffer? {
+        let client = exchanges[index].client
+        guard let input = connections[client].input,
+            let size = BufferSize.holding(
+                requestHead.byteCount + 2 * (requestHead.hostEnd - requestHead.hostStart)
+                    + requestHead.fieldCount * 2 + Self.addedBytes)
+        else { return nil }
+        let output = buffers.take(size)
+        let bytes = input.readable
+        writeRequestLine(bytes, output)
+        let requestIDField = copyFields(bytes, output)
+        writeFraming(index, output)
+        writeForwarding(client, bytes, output)
+        if requestIDField == 0 {
+            output.append("X-Request-ID: ")
+            append(exchanges[index].requestID, to: output)
+            output.append("\r\n")
+        }
+        output.append("\r\n")
+        input.consume(requestHead.byteCount)
+        exchanges[index].headBytes = 0
+        return output
+    }
+
+    private func writeRequestLine(_ bytes: Span<UInt8>, _ output: Buffer) {
+        output.append(bytes.extracting(requestHead.methodStart..<requestHead.methodEnd))
+        output.append(UInt8(ascii: " "))
+        if requestHead.isAsterisk {
+            output.append(UInt8(ascii: "*"))
+        } else {
+            // origin-form (RFC 9112 §3.2.1), whatever form the client used.
+            if requestHead.pathStart == requestHead.pathEnd { output.append(UInt8(ascii: "/")) }
+            output.append(bytes.extracting(requestHead.pathStart..<requestHead.targetEnd))
+        }
+        output.append(" HTTP/1.1\r\nHost: ")
+        output.append(bytes.extracting(requestHead.hostStart..<requestHead.hostEnd))
+        output.append("\r\n")
+    }
+
+    /// Copies what concerns the whole way, and answers how many request IDs the client sent.
+    private func copyFields(_ bytes: Span<UInt8>, _ output: Buffer) -> Int {
+        var requestIDs = 0
+        for number in 0..<requestHead.fieldCount {
+            let line = requestHead[number]
+            if line.dropped { continue }
+            switch line.known {
+            // Written by us: `Host` from the effective authority, the length from the framing, who asked from the
+            // connection. What an untrusted client says of itself is not passed on.
+            case .host, .contentLength, .transferEncoding, .xForwardedFor, .xForwardedHost, .xForwardedProto,
+                .xForwardedPort, .xRealIP, .forwarded:
+                continue
+            case .xRequestID:
+                guard requestIDs == 0, line.value.count <= 128 else { continue }
+                requestIDs += 1
+                write(line, bytes, output)
+            case _: write(line, bytes, output)
+            }
+        }
+        return requestIDs
+    }
+
+    @inline(__always)
+    private func write(_ line: FieldLine, _ bytes: Span<UInt8>, _ output: Buffer) {
+        output.append(bytes.extracting(line.name))
+        output.append(": ")
+        output.append(bytes.extracting(line.value))
+        output.append("\r\n")
+    }
+
+    private func writeFraming(_ index: UInt32, _ output: Buffer) {
+        switch requestHead.framing {
+        case .none, .untilClose: break
+        case .length(let count):
+            output.append("Content-Length: ")
+            output.append(decimal: count)
+            output.append("\r\n")
+        case .chunked: output.append("Transfer-Encoding: chunked\r\n")
+        }
+        if exchanges[index].wantsUpgrade, let input = connections[exchanges[index].client].input {
+            output.append("Connection: upgrade\r\nUpgrade: ")
+            output.append(input.readable.extracting(requestHead.upgradeStart..<requestHead.upgradeEnd))
+            output.append("\r\n")
+        }
+    }
+
+    /// Who asked, as the de-facto fields and as RFC 7239 says it; and that we stand between (RFC 9110 §7.6.3).
+    private func writeForwarding(_ client: UInt32, _ bytes: Span<UInt8>, _ output: Buffer) {
+        let peer = connections[client].peer
+        let isSecure = connections[client].session != nil
+        let host = bytes.extracting(requestHead.hostStart..<requestHead.hostEnd)
+        let start = output.end
+        output.append("X-Forwarded-For: ")
+        append(peer, to: output)
+        output.append("\r\nX-Forwarded-Proto: ")
+        output.append(isSecure ? "https" : "http")
+        output.append("\r\nX-Forwarded-Host: ")
+        output.append(host)
+        output.append("\r\nX-Forwarded-Port: ")
+        output.append(decimal: UInt64(listeners[Int(connections[client].listener)].port))
+        output.append("\r\nForwarded: for=")
+        switch peer.family {
+        case .ipv4: append(peer, to: output)
+        case .ipv6:
+            // RFC 7239 §6: an IPv6 address is in brackets, and therefore quoted.
+            output.append("\"[")
+            append(peer, to: output)
+            output.append("]\"")
+        }
+        output.append(";host=\"")
+        output.append(host)
+        output.append("\";proto=")
+        output.append(isSecure ? "https" : "http")
+        output.append(
+            requestHead.version == .http11 ? "\r\nVia: 1.1 kontainers\r\n" : "\r\nVia: 1.0 kontainers\r\n")
+        precondition(output.end - start <= Self.addedBytes + 2 * host.count)
+    }
+
+    /// An address without its port.
+    func append(_ peer: SocketAddress, to output: Buffer) {
+        switch peer.family {
+        case .ipv4:
+            let number = peer.ipv4
+            output.append(decimal: UInt64(number >> 24))
+            for shift: UInt32 in [16, 8, 0] {
+                output.append(UInt8(ascii: "."))
+                output.append(decimal: UInt64(number >> shift & 255))
+            }
+        case .ipv6:
+            for byte in peer.host.utf8 { output.append(byte) }
+        }
+    }
+
+    func append(_ identifier: RequestID, to output: Buffer) {
+        output.append(hexadecimal: identifier.high, width: 16)
+        output.append(hexadecimal: identifier.low, width: 16)
+    }
+}

@@ -1,0 +1,60 @@
+public import Telemetry
+
+/// What one worker counts. Written by the worker alone, read by anyone.
+public final class Tally: Sendable {
+    public let accepted = Counter()
+    public let clientsOpen = Counter()
+    public let shed = Counter()
+    public let requests = Counter()
+    public let status1xx = Counter()
+    public let status2xx = Counter()
+    public let status3xx = Counter()
+    public let status4xx = Counter()
+    public let status5xx = Counter()
+    public let requestBytes = Counter()
+    public let responseBytes = Counter()
+    public let malformedRequests = Counter()
+    public let noRoute = Counter()
+    public let noEndpoint = Counter()
+    public let redirected = Counter()
+    public let clientTimeouts = Counter()
+    public let clientAborts = Counter()
+    public let upstreamConnects = Counter()
+    public let upstreamReused = Counter()
+    public let upstreamConnectFailures = Counter()
+    public let upstreamTimeouts = Counter()
+    public let upstreamAborts = Counter()
+    public let upstreamMalformed = Counter()
+    public let upstreamRetries = Counter()
+    public let upstreamsOpen = Counter()
+    public let handshakes = Counter()
+    public let handshakeFailures = Counter()
+    public let tunnels = Counter()
+    public let logLinesLost = Counter()
+    public let tableChanges = Counter()
+
+    public init() {}
+
+    /// Every counter under its public name.
+    public var readings: [(name: String, value: UInt64)] {
+        [
+            ("connections_accepted_total", accepted.current), ("client_connections_open", clientsOpen.current),
+            ("connections_shed_total", shed.current), ("requests_total", requests.current),
+            ("responses_1xx_total", status1xx.current), ("responses_2xx_total", status2xx.current),
+            ("responses_3xx_total", status3xx.current), ("responses_4xx_total", status4xx.current),
+            ("responses_5xx_total", status5xx.current), ("request_body_bytes_total", requestBytes.current),
+            ("response_body_bytes_total", responseBytes.current),
+            ("requests_malformed_total", malformedRequests.current), ("requests_without_route_total", noRoute.current),
+            ("requests_without_endpoint_total", noEndpoint.current), ("requests_redirected_total", redirected.current),
+            ("client_timeouts_total", clientTimeouts.current), ("client_aborts_total", clientAborts.current),
+            ("upstream_connects_total", upstreamConnects.current), ("upstream_reused_total", upstreamReused.current),
+            ("upstream_connect_failures_total", upstreamConnectFailures.current),
+            ("upstream_timeouts_total", upstreamTimeouts.current), ("upstream_aborts_total", upstreamAborts.current),
+            ("upstream_malformed_total", upstreamMalformed.current),
+            ("upstream_retries_total", upstreamRetries.current),
+            ("upstream_connections_open", upstreamsOpen.current), ("tls_handshakes_total", handshakes.current),
+            ("tls_handshake_failures_total", handshakeFailures.current), ("tunnels_total", tunnels.current),
+            ("access_log_lines_lost_total", logLinesLost.current), ("table_changes_total", tableChanges.current),
+        ]
+    }
+}

@@ -1,0 +1,36 @@
+import Contract
+import HTTP
+
+/// Timeouts and limits in the form the path of a request uses: nanoseconds and plain numbers.
+struct Tunables: BitwiseCopyable {
+    var head: UInt64
+    var handshake: UInt64
+    var bodyIdle: UInt64
+    var connect: UInt64
+    var firstByte: UInt64
+    var responseIdle: UInt64
+    var keepAlive: UInt64
+    var upstreamIdle: UInt64
+    var tunnelIdle: UInt64
+    var bodyBytes: UInt64
+    var connectionLimit: Int
+    var idlePerEndpoint: UInt32
+    /// How long the rest of a request is read and forgotten after an answer that ends the connection.
+    var linger: UInt64 = 2_000_000_000
+
+    init(_ settings: Settings) {
+        func nanoseconds(_ milliseconds: Int) -> UInt64 { UInt64(min(max(milliseconds, 1), 1 << 40)) * 1_000_000 }
+        head = nanoseconds(settings.timeouts.head)
+        handshake = nanoseconds(settings.timeouts.handshake)
+        bodyIdle = nanoseconds(settings.timeouts.bodyIdle)
+        connect = nanoseconds(settings.timeouts.connect)
+        firstByte = nanoseconds(settings.timeouts.firstByte)
+        responseIdle = nanoseconds(settings.timeouts.responseIdle)
+        keepAlive = nanoseconds(settings.timeouts.keepAlive)
+        upstreamIdle = nanoseconds(settings.timeouts.upstreamIdle)
+        tunnelIdle = nanoseconds(settings.timeouts.tunnelIdle)
+        bodyBytes = UInt64(max(0, settings.limits.bodyBytes))
+        connectionLimit = settings.limits.connectionsPerWorker
+        idlePerEndpoint = UInt32(clamping: settings.limits.idlePerEndpoint)
+    }
+}

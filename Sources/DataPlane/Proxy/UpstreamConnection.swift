@@ -1,0 +1,179 @@
+import HTTP
+import Telemetry
+import Balancing
+import Bytes
+import Engine
+import Kernel
+import Routing
+
+// How an exchange gets its upstream connection, loses it, and gets another.
+
+/// Whether a pooled connection will do.
+enum UpstreamChoice { case pooledOrFresh, fresh }
+
+/// How an upstream connection failed its exchange.
+enum UpstreamFailure { case refused, connectTimeout, closed, malformed, timeout }
+
+extension Worker {
+    /// Endpoints tried for one request at most.
+    static let attemptLimit: UInt32 = 16
+
+    /// Finds the exchange an upstream connection: of the candidates in order, the first that is pooled or to which a
+    /// connect can begin. `head` is what will be sent.
+    func takeUpstream(_ index: UInt32, _ head: Buffer, _ choice: UpstreamChoice) {
+        let view = tables[Int(exchanges[index].table)].view
+        let list = view.endpoints(of: view.route(RouteID(number: exchanges[index].route)))
+        let count = UInt32(list.count)
+        while exchanges[index].attempts < min(count, Self.attemptLimit) {
+            let place = (exchanges[index].firstCandidate &+ exchanges[index].attempts) % count
+            let endpoint = list[Int(place)]
+            exchanges[index].attempts += 1
+            exchanges[index].endpoint = endpoint.number
+            if choice == .pooledOrFresh, let pooled = takePooled(endpoint.number) {
+                tally.upstreamReused.add()
+                connections[pooled].phase = .exchanging
+                attach(pooled, to: index, head)
+                exchanges[index].connected = loop.now
+                return pump(index)
+            }
+            if let fresh = dial(endpoint, view.endpoint(endpoint)) { return attach(fresh, to: index, head) }
+            tally.upstreamConnectFailures.add()
+        }
+        buffers.give(head)
+        answer(index, .connectFailed)
+    }
+
+    private func attach(_ upstream: UInt32, to index: UInt32, _ head: Buffer) {
+        connections[upstream].exchange = index
+        connections[upstream].output = head
+        exchanges[index].upstream = upstream
+        endpoints[Int(connections[upstream].endpoint)].inFlight += 1
+    }
+
+    /// Begins a connect; its end arrives as an event.
+    private func dial(_ endpoint: EndpointID, _ address: EndpointAddress) -> UInt32? {
+        let socketAddress =
+            switch address.family {
+            case .ipv4: SocketAddress(ipv4: UInt32(truncatingIfNeeded: address.low), port: address.port)
+            case .ipv6: SocketAddress(ipv6High: address.high, low: address.low, port: address.port)
+            }
+        let socket: CInt
+        switch Socket.connect(to: socketAddress) {
+        case .connected(let new), .inProgress(let new): socket = new
+        case .failed: return nil
+        }
+        var connection = Connection(socket: socket, role: .upstream, phase: .connecting, peer: socketAddress)
+        connection.endpoint = endpoint.number
+        guard let token = connections.admit(connection) else {
+            Socket.close(socket)
+            return nil
+        }
+        do {
+            try loop.poller.addEdgeTriggered(socket, token: token.raw)
+        } catch {
+            connections.retire(token.index)
+            Socket.close(socket)
+            return nil
+        }
+        tally.upstreamConnects.add()
+        tally.upstreamsOpen.add()
+        loop.timers.set(token.index, at: loop.now &+ tunables.connect)
+        return token.index
+    }
+
+    func upstreamReady(_ index: UInt32, _ readiness: Readiness) {
+        switch connections[index].phase {
+        case .connecting:
+            guard !readiness.isDisjoint(with: [.writable, .failed, .hungUp]) else { return }
+            let exchange = connections[index].exchange
+            guard Socket.takeError(connections[index].socket) == 0 else { return upstreamFailed(exchange, .refused) }
+            connections[index].phase = .exchanging
+            connections[index].isWritable = true
+            exchanges[exchange].connected = loop.now
+            pump(exchange)
+        case .exchanging: pump(connections[index].exchange)
+        case .pooled:
+            // Whatever an idle upstream says, it is not an answer to anything.
+            if connections[index].isReadable { closeUpstream(index) }
+        case .open, .handshaking, .readingHead, .closing, .lingering:
+            preconditionFailure("an upstream connection in a phase of others")
+        }
+    }
+
+    func upstreamTimedOut(_ index: UInt32) {
+        switch connections[index].phase {
+        case .connecting: upstreamFailed(connections[index].exchange, .connectTimeout)
+        case .exchanging: exchangeTimedOut(connections[index].exchange, waitingFor: .upstream)
+        case .pooled: closeUpstream(index)
+        case .open, .handshaking, .readingHead, .closing, .lingering:
+            preconditionFailure("an upstream connection in a phase of others")
+        }
+    }
+
+    /// Takes the upstream connection away from its exchange and answers what it had to send.
+    private func detach(_ index: UInt32) -> Buffer? {
+        let upstream = exchanges[index].upstream
+        let head = connections[upstream].output
+        connections[upstream].output = nil
+        endpoints[Int(connections[upstream].endpoint)].inFlight -= 1
+        exchanges[index].upstream = Connection.nobody
+        closeUpstream(upstream)
+        return head
+    }
+
+    /// Ends the exchange's hold on its upstream connection, which goes back to the pool or is closed.
+    func releaseUpstream(_ index: UInt32, canPool: Bool) {
+        let upstream = exchanges[index].upstream
+        guard upstream != Connection.nobody else { return }
+        endpoints[Int(connections[upstream].endpoint)].inFlight -= 1
+        exchanges[index].upstream = Connection.nobody
+        if canPool { poolOrClose(upstream) } else { closeUpstream(upstream) }
+    }
+
+    /// The upstream connection failed while the client has seen nothing of a final response.
+    ///
+    /// - Connecting failed: nothing was sent, so any request may go to the next candidate.
+    /// - A pooled connection was closed before a byte of the response (the upstream's idle limit met our request half
+    ///   way): an idempotent request is sent once more, on a fresh connection (RFC 9110 §9.2.2).
+    /// - Anything else is answered.
+    func upstreamFailed(_ index: UInt32, _ failure: UpstreamFailure) {
+        let upstream = exchanges[index].upstream
+        switch failure {
+        case .refused, .connectTimeout:
+            tally.upstreamConnectFailures.add()
+            guard let head = detach(index) else { preconditionFailure("a connect without a request") }
+            guard exchanges[index].attempts < Self.attemptLimit, hasCandidate(index) else {
+                buffers.give(head)
+                return answer(index, failure == .refused ? .connectFailed : .connectTimeout)
+            }
+            tally.upstreamRetries.add()
+            takeUpstream(index, head, .pooledOrFresh)
+        case .closed:
+            let mayResend =
+                connections[upstream].isReused && exchanges[index].isReplayable && !exchanges[index].wasResent
+                && exchanges[index].method.isIdempotent
+            if mayResend, let head = detach(index) {
+                head.rewind()
+                exchanges[index].wasResent = true
+                exchanges[index].requestPhase = .streaming
+                exchanges[index].attempts -= 1
+                tally.upstreamRetries.add()
+                return takeUpstream(index, head, .fresh)
+            }
+            tally.upstreamAborts.add()
+            answer(index, .upstreamClosed)
+        case .malformed:
+            tally.upstreamMalformed.add()
+            answer(index, .upstreamMalformed)
+        case .timeout:
+            tally.upstreamTimeouts.add()
+            answer(index, .upstreamTimeout)
+        }
+    }
+
+    private func hasCandidate(_ index: UInt32) -> Bool {
+        let view = tables[Int(exchanges[index].table)].view
+        let route = view.route(RouteID(number: exchanges[index].route))
+        return exchanges[index].attempts < UInt32(route.endpointCount)
+    }
+}

@@ -1,0 +1,66 @@
+import Telemetry
+import Engine
+import Kernel
+import Routing
+
+// Idle connections to endpoints, kept by endpoint and not by route: two routes to one endpoint share them, and a change
+// of configuration that keeps the endpoint keeps them.
+
+extension Worker {
+    /// Puts a connection into the pool when it can serve again, or closes it.
+    func poolOrClose(_ index: UInt32) {
+        let endpoint = connections[index].endpoint
+        let state = endpoints[Int(endpoint)]
+        // Bytes behind a response are nobody's; a readable socket means the same, or that the upstream has closed.
+        guard !isDraining, connections[index].input == nil, !connections[index].isReadable,
+            state.pooledCount < tunables.idlePerEndpoint,
+            tables[currentTable].view.contains(EndpointID(number: endpoint))
+        else { return closeUpstream(index) }
+        releaseOutput(index)
+        connections[index].phase = .pooled
+        connections[index].isReused = true
+        connections[index].exchange = Connection.nobody
+        connections[index].scanned = 0
+        connections[index].previous = Connection.nobody
+        connections[index].next = state.firstPooled
+        if state.firstPooled != Connection.nobody { connections[state.firstPooled].previous = index }
+        endpoints[Int(endpoint)].firstPooled = index
+        endpoints[Int(endpoint)].pooledCount += 1
+        loop.timers.set(index, at: loop.now &+ tunables.upstreamIdle)
+    }
+
+    /// Takes the most recently used pooled connection to an endpoint.
+    func takePooled(_ endpoint: UInt32) -> UInt32? {
+        let index = endpoints[Int(endpoint)].firstPooled
+        guard index != Connection.nobody else { return nil }
+        unpool(index)
+        return index
+    }
+
+    private func unpool(_ index: UInt32) {
+        let connection = connections[index]
+        if connection.previous == Connection.nobody {
+            endpoints[Int(connection.endpoint)].firstPooled = connection.next
+        } else {
+            connections[connection.previous].next = connection.next
+        }
+        if connection.next != Connection.nobody { connections[connection.next].previous = connection.previous }
+        endpoints[Int(connection.endpoint)].pooledCount -= 1
+    }
+
+    /// Endpoints that left the configuration keep no idle connections.
+    func closePooled(notIn view: RouteView) {
+        for number in endpoints.indices where endpoints[number].firstPooled != Connection.nobody {
+            guard !view.contains(EndpointID(number: UInt32(number))) else { continue }
+            while let index = takePooled(UInt32(number)) { closeUpstream(index, wasPooled: false) }
+        }
+    }
+
+    func closeUpstream(_ index: UInt32) { closeUpstream(index, wasPooled: connections[index].phase == .pooled) }
+
+    private func closeUpstream(_ index: UInt32, wasPooled: Bool) {
+        if wasPooled { unpool(index) }
+        release(index)
+        tally.upstreamsOpen.subtract()
+    }
+}

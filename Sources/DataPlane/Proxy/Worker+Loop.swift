@@ -1,0 +1,140 @@
+import Telemetry
+import Bytes
+import Contract
+import Engine
+public import Kernel
+import Routing
+
+// The loop of a worker: wait, give each event to whoever it is for, look after deadlines, start again.
+
+extension Worker {
+    /// Serves until drained. On the worker's own thread.
+    public func run() throws(SystemError) {
+        while true {
+            let count = try loop.wait(limit: waitLimit)
+            for index in 0..<count {
+                let (token, readiness) = loop.event(index)
+                guard connections.holds(token) else { continue }
+                dispatch(token.index, readiness)
+            }
+            resumeClients()
+            endWaits()
+            if !isAccepting { resumeAcceptingIfRoom() }
+            flushLogIfDue()
+            connections.reclaim()
+            exchanges.reclaim()
+            if isDraining, hasDrained { return }
+        }
+    }
+
+    /// Milliseconds the loop may sleep when no deadline is nearer.
+    private var waitLimit: CInt {
+        if !resumable.isEmpty { return 0 }
+        if isDraining { return 50 }
+        return logBuffer == nil ? (isAccepting ? -1 : 100) : 200
+    }
+
+    private func dispatch(_ index: UInt32, _ readiness: Readiness) {
+        switch connections[index].role {
+        case .client:
+            note(readiness, of: index)
+            clientReady(index)
+        case .upstream:
+            note(readiness, of: index)
+            upstreamReady(index, readiness)
+        case .listener: acceptClients(index)
+        case .bell: takeMessages()
+        }
+    }
+
+    private func note(_ readiness: Readiness, of index: UInt32) {
+        if !readiness.isDisjoint(with: [.readable, .peerFinished, .hungUp, .failed]) {
+            connections[index].isReadable = true
+        }
+        if !readiness.isDisjoint(with: [.writable, .hungUp, .failed]) { connections[index].isWritable = true }
+        if !readiness.isDisjoint(with: [.peerFinished, .hungUp, .failed]) { connections[index].peerFinished = true }
+    }
+
+    /// Goes on with clients that were left in the middle, one request each, so that none starves the others.
+    private func resumeClients() {
+        guard !resumable.isEmpty else { return }
+        let tokens = resumable
+        resumable.removeAll(keepingCapacity: true)
+        for token in tokens where connections.holds(token) { clientReady(token.index) }
+    }
+
+    private func endWaits() {
+        loop.timers.expire(now: loop.now, into: &expired)
+        guard !expired.isEmpty else { return }
+        for index in expired where connections.isTaken(index) {
+            switch connections[index].role {
+            case .client: clientTimedOut(index)
+            case .upstream: upstreamTimedOut(index)
+            case .listener, .bell: break
+            }
+        }
+        expired.removeAll(keepingCapacity: true)
+    }
+
+    private func takeMessages() {
+        for message in inbox.takeAll() {
+            switch message {
+            case .adopt(let revision): adopt(revision)
+            case .open(let listener): open(listener)
+            case .close(let index): closeListener(index)
+            case .drain(let deadline): drain(until: deadline)
+            }
+        }
+    }
+
+    private func adopt(_ revision: Revision) {
+        let old = currentTable
+        currentTable = tables.firstIndex { $0.revision == nil } ?? tables.count
+        let slot = TableSlot(revision: revision, view: revision.table.view)
+        if currentTable == tables.count { tables.append(slot) } else { tables[currentTable] = slot }
+        apply(revision.settings)
+        securePort = revision.securePort
+        while endpoints.count < revision.table.endpointIDLimit { endpoints.append(EndpointState()) }
+        while cursors.count < revision.table.routeIDLimit { cursors.append(UInt32(truncatingIfNeeded: cursors.count)) }
+        closePooled(notIn: slot.view)
+        if old != currentTable, old < tables.count { releaseTable(old) }
+        tally.tableChanges.add()
+        revision.adopted()
+    }
+
+    /// Lets a revision go once it is not current and no exchange uses it.
+    func releaseTable(_ slot: Int) {
+        guard slot != currentTable, tables[slot].exchangeCount == 0 else { return }
+        tables[slot].revision = nil
+    }
+
+    private func drain(until deadline: UInt64) {
+        guard !isDraining else { return drainDeadline = min(drainDeadline, deadline) }
+        isDraining = true
+        drainDeadline = deadline
+        for index in listeners.indices where listeners[index].isOpen { closeListener(index) }
+        for index in 0..<connections.extent where connections.isTaken(index) {
+            let connection = connections[index]
+            switch connection.phase {
+            case .readingHead where connection.input == nil && !connection.isReadable: closeClient(index)
+            case .pooled: closeUpstream(index)
+            case .open, .handshaking, .readingHead, .exchanging, .closing, .lingering, .connecting: break
+            }
+        }
+    }
+
+    private var hasDrained: Bool {
+        if clientCount > 0, loop.now < drainDeadline { return false }
+        flushLog()
+        for index in 0..<connections.extent where connections.isTaken(index) {
+            switch connections[index].role {
+            case .client:
+                let exchange = connections[index].exchange
+                if exchange != Connection.nobody { abort(exchange, .drained) } else { closeClient(index) }
+            case .upstream, .listener, .bell: break
+            }
+        }
+        flushLog()
+        return true
+    }
+}

@@ -1,0 +1,150 @@
+public import Contract
+import Balancing
+import Bytes
+public import Engine
+import HTTP
+import HTTP1
+public import Kernel
+public import Routing
+public import TLS
+
+/// What other threads ask of a worker.
+public enum WorkerMessage: Sendable {
+    /// Serve this revision from now on. Exchanges in flight keep the one they started with.
+    case adopt(Revision)
+    case open(WorkerListener)
+    case close(listener: Int)
+    /// Accept nothing more, finish what is in flight, end at the deadline (nanoseconds of the monotonic clock).
+    case drain(deadline: UInt64)
+}
+
+/// All that one revision means to a worker; immutable and shared by all.
+public final class Revision: Sendable {
+    public let table: RouteTable
+    public let contexts: TLSContexts
+    public let settings: Settings
+    /// The port that a redirect to `https` names.
+    public let securePort: Int
+    /// Called by each worker when it serves the revision.
+    public let adopted: @Sendable () -> Void
+
+    public init(
+        table: RouteTable, contexts: TLSContexts, settings: Settings, securePort: Int,
+        adopted: @escaping @Sendable () -> Void
+    ) {
+        self.table = table
+        self.contexts = contexts
+        self.settings = settings
+        self.securePort = securePort
+        self.adopted = adopted
+    }
+}
+
+/// A listening socket that now belongs to the worker.
+public struct WorkerListener: Sendable {
+    public var socket: CInt
+    /// The route compiler's index of the listener's name.
+    public var index: Int
+    public var name: String
+    public var isSecure: Bool
+    /// The port it accepts on, for `X-Forwarded-Port`.
+    public var port: Int
+
+    public init(socket: CInt, index: Int, name: String, isSecure: Bool, port: Int) {
+        self.socket = socket
+        self.index = index
+        self.name = name
+        self.isSecure = isSecure
+        self.port = port
+    }
+}
+
+/// One thread with all its connections. Nothing here is touched by another thread but the inbox and the tally.
+///
+/// The path of a request runs through the extensions of this class, in reading order: `Worker+Loop`, `Listener`,
+/// `ClientConnection`, `Exchange`, `Exchange+Begin`, `RequestForwarding`, `UpstreamPool`, `UpstreamConnection`,
+/// `Exchange+Pump`, `Relay`, `ResponseForwarding`, `Answering`, `Account`.
+public final class Worker {
+    public let inbox: Inbox<WorkerMessage>
+    public let tally: Tally
+
+    /// Slots there can be; what `limits.connectionsPerWorker` allows is checked at accept.
+    static let slotCapacity = 1 << 20
+
+    var loop: EventLoop
+    var connections: Slab<Connection>
+    var exchanges: Slab<Exchange>
+    var buffers = BufferPool()
+    var requestHead = RequestHead()
+    var responseHead = ResponseHead()
+    var dateStamp = DateStamp()
+
+    /// The revisions that are current or that exchanges in flight still use.
+    var tables: [TableSlot] = []
+    var currentTable = 0
+    var tunables = Tunables(Settings())
+    var headLimits = HeadLimits()
+    var securePort = 443
+
+    var endpoints: [EndpointState] = []
+    var cursors: [UInt32] = []
+    var listeners: [ListenerState] = []
+    /// Clients with something to do that no event will announce: a request that came behind another, for instance.
+    var resumable: [Token] = []
+    var expired: [UInt32] = []
+    var clientCount = 0
+    var isDraining = false
+    var drainDeadline: UInt64 = .max
+    var isAccepting = true
+
+    let log: AccessLogSink?
+    var logBuffer: Buffer?
+    var logSince: UInt64 = 0
+    var logSecond: UInt64 = 0
+    var logTime: Buffer?
+    var identity: RequestID
+
+    public init(log: AccessLogSink?, settings: Settings) throws(SystemError) {
+        inbox = try Inbox()
+        tally = Tally()
+        loop = try EventLoop(capacity: Self.slotCapacity)
+        connections = Slab(capacity: Self.slotCapacity)
+        exchanges = Slab(capacity: Self.slotCapacity)
+        identity = RequestID(high: System.random64(), low: System.random64() >> 16)
+        self.log = log
+        apply(settings)
+        let bell = Connection(socket: inbox.descriptor, role: .bell, phase: .open)
+        guard let token = connections.admit(bell) else { preconditionFailure("a new slab is full") }
+        try loop.poller.addLevelTriggered(inbox.descriptor, token: token.raw)
+    }
+
+    func apply(_ settings: Settings) {
+        tunables = Tunables(settings)
+        headLimits = HeadLimits(headBytes: settings.limits.headBytes, fieldCount: settings.limits.fieldCount)
+    }
+}
+
+/// A revision with the number of exchanges that started with it.
+struct TableSlot {
+    var revision: Revision?
+    var view: RouteView
+    var exchangeCount = 0
+}
+
+/// What this worker knows of one endpoint; survives every revision that keeps the endpoint.
+struct EndpointState: BitwiseCopyable {
+    /// The most recently used pooled connection: reused first, so that the others can grow old and go.
+    var firstPooled = Connection.nobody
+    var pooledCount: UInt32 = 0
+    var inFlight: UInt32 = 0
+}
+
+struct ListenerState {
+    var token: Token
+    var isSecure: Bool
+    var port: Int
+    /// Escaped for JSON.
+    var name: [UInt8]
+    var socket: CInt
+    var isOpen: Bool
+}
