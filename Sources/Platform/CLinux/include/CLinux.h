@@ -83,4 +83,6 @@ int kl_replace_file(const char *path, const void *bytes, size_t count);
 
 int kl_random(void *bytes, size_t count);
 
+#include "process.h"
+
 #endif
