@@ -53,7 +53,7 @@ var targets: [Target] =
     [cModule("CLinux"), cModule("COpenSSL", links: ["ssl", "crypto"])]
     + module("Kernel", on: .Platform, uses: ["CLinux", "Bytes"])
     + module("Bytes", on: .Platform)
-    + module("Telemetry", on: .Platform, uses: ["Bytes"])
+    + module("Telemetry", on: .Platform, uses: ["Bytes", "Kernel"])
 
 // MARK: - Protocols: bytes in, meaning out
 

@@ -3,7 +3,7 @@
 /// A trivial handle, free of reference counting: whoever took it gives it back to the pool it came from, once, on the
 /// same thread. Adding more than there is room for is our own bug and stops the process.
 @safe
-public struct Buffer: Equatable {
+public struct Buffer: Equatable, BitwiseCopyable {
     @safe @usableFromInline struct Header {
         @usableFromInline var start: UInt32
         @usableFromInline var end: UInt32

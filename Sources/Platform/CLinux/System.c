@@ -128,3 +128,9 @@ int kl_random(void *bytes, size_t count) {
     }
     return 0;
 }
+
+void kl_name_thread(const char *name) {
+    char cut[16];
+    snprintf(cut, sizeof cut, "%s", name);
+    prctl(PR_SET_NAME, cut, 0, 0, 0);
+}

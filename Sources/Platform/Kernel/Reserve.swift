@@ -19,13 +19,17 @@ public struct Reserve<Value: BitwiseCopyable>: ~Copyable {
     deinit { unsafe kl_release(base, max(1, capacity) * MemoryLayout<Value>.stride) }
 
     @inlinable public subscript(index: Int) -> Value {
-        unsafeAddress {
-            precondition(index >= 0 && index < capacity)
-            return unsafe UnsafePointer(base + index)
-        }
-        nonmutating unsafeMutableAddress {
-            precondition(index >= 0 && index < capacity)
-            return unsafe base + index
-        }
+        @inline(__always) unsafeAddress { unsafe address(index) }
+        @inline(__always) nonmutating unsafeMutableAddress { unsafe mutableAddress(index) }
+    }
+
+    /// Where a value lies, for subscripts built on this one.
+    @inlinable @unsafe public func address(_ index: Int) -> UnsafePointer<Value> {
+        unsafe UnsafePointer(mutableAddress(index))
+    }
+
+    @inlinable @unsafe public func mutableAddress(_ index: Int) -> UnsafeMutablePointer<Value> {
+        precondition(index >= 0 && index < capacity)
+        return unsafe base + index
     }
 }

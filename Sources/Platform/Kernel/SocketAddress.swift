@@ -1,8 +1,8 @@
 import CLinux
 
 /// An IPv4 or IPv6 address with a port; trivial, 24 bytes.
-public struct SocketAddress: Equatable, Hashable, Sendable {
-    public enum Family: UInt8, Sendable { case ipv4 = 4, ipv6 = 6 }
+public struct SocketAddress: Equatable, Hashable, Sendable, BitwiseCopyable {
+    public enum Family: UInt8, Sendable, BitwiseCopyable { case ipv4 = 4, ipv6 = 6 }
 
     public var family: Family
     public var port: UInt16

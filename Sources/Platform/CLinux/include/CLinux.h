@@ -81,6 +81,9 @@ int kl_effective_user(void);
 /// Writes a file of mode 0600 whole or not at all: temporary name, fsync, rename.
 int kl_replace_file(const char *path, const void *bytes, size_t count);
 
+/// Names the calling thread; what is beyond 15 bytes is cut.
+void kl_name_thread(const char *name);
+
 int kl_random(void *bytes, size_t count);
 
 #include "process.h"

@@ -1,0 +1,36 @@
+import Kernel
+
+/// The log of processes that do without Foundation: constant messages, facts as fields, one line each on stderr.
+///
+///     2026-11-23T07:10:43Z info edge: serving revision=12 workers=2
+public enum Log {
+    public enum Level: String, Sendable { case debug, info, warning, error }
+
+    /// Writes one line; values with spaces or quotes are quoted, control bytes escaped. From any thread; not for the
+    /// path of a request.
+    public static func write(_ level: Level, _ message: StaticString, _ fields: (String, String)...) {
+        var line = "\(CivilTime(unixSeconds: Clock.wall() / 1_000_000_000))Z \(level.rawValue) edge: \(message)"
+        for (key, value) in fields { line += " \(key)=\(quoted(value))" }
+        line += "\n"
+        let bytes = Array(line.utf8)
+        // A log that cannot be written has nowhere to be reported.
+        try? System.writeAll(2, bytes.span)
+    }
+
+    static func quoted(_ value: String) -> String {
+        let plain = value.utf8.allSatisfy {
+            $0 > 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "=") && $0 < 0x7f
+        }
+        if plain, !value.isEmpty { return value }
+        var text = "\""
+        for scalar in value.unicodeScalars {
+            switch scalar {
+            case "\"", "\\": text += "\\\(scalar)"
+            case "\n": text += "\\n"
+            case _ where scalar.value < 0x20 || scalar.value == 0x7f: text += "\\u{\(String(scalar.value, radix: 16))}"
+            case _: text.unicodeScalars.append(scalar)
+            }
+        }
+        return text + "\""
+    }
+}
