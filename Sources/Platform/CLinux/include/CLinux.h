@@ -87,4 +87,6 @@ void kl_name_thread(const char *name);
 
 int kl_random(void *bytes, size_t count);
 
+#include "process.h"
+
 #endif
