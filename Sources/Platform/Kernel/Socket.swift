@@ -84,6 +84,19 @@ public enum Socket {
     /// The error that waits on a socket, 0 for none; tells how a connect ended.
     public static func takeError(_ socket: CInt) -> CInt { -kl_take_error(socket) }
 
+    /// Receives up to `count` bytes behind what `bytes` holds.
+    public static func receive(_ socket: CInt, appendingTo bytes: inout [UInt8], upTo count: Int) -> Transfer {
+        var result = 0
+        let chunk = unsafe [UInt8](unsafeUninitializedCapacity: count) { room, filled in
+            result = unsafe kl_receive(socket, room.baseAddress, room.count)
+            filled = max(0, result)
+        }
+        bytes.append(contentsOf: chunk)
+        return transfer(result)
+    }
+
+    public static func setNonBlocking(_ socket: CInt) { _ = kl_set_nonblocking(socket) }
+
     public static func setNoDelay(_ socket: CInt) { _ = kl_set_nodelay(socket) }
 
     /// Closing will now send a reset instead of a FIN: the peer must learn that what it got is not whole.

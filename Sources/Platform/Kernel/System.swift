@@ -8,6 +8,11 @@ public enum System {
 
     public static var coreCount: Int { max(1, Int(sysconf(CInt(_SC_NPROCESSORS_ONLN)))) }
 
+    /// Ends the process at once, without running what was registered for its end.
+    public static func exit(_ status: CInt) -> Never { _exit(status) }
+
+    public static var processID: CInt { getpid() }
+
     public static var isRoot: Bool { kl_effective_user() == 0 }
 
     /// Gives up root for good in favour of a user, by name or number. All threads follow.
