@@ -17,13 +17,13 @@ extension Worker {
     private static let logAgeLimit: UInt64 = 200_000_000
 
     /// The first half, or `nil` when there is no access log.
-    func beginRecord(_ client: UInt32, _ input: Buffer, _ identifier: RequestID) -> Buffer? {
+    func beginRecord(_ client: UInt32, _ input: Buffer) -> Buffer? {
         guard log != nil else { return nil }
         let record = buffers.take(.small)
         let bytes = input.readable
         openRecord(client, record)
         record.append(",\"id\":\"")
-        append(identifier, to: record)
+        record.append(requestIDs.current)
         record.append("\",\"method\":\"")
         record.append(json: bytes.extracting(requestHead.methodStart..<requestHead.methodEnd), leaving: 1_536)
         record.append("\",\"host\":\"")

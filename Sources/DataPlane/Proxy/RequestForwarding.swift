@@ -28,7 +28,7 @@ extension Worker {
         writeForwarding(client, bytes, output)
         if requestIDField == 0 {
             output.append("X-Request-ID: ")
-            append(exchanges[index].requestID, to: output)
+            output.append(requestIDs.current)
             output.append("\r\n")
         }
         output.append("\r\n")
@@ -105,7 +105,9 @@ extension Worker {
         let host = bytes.extracting(requestHead.hostStart..<requestHead.hostEnd)
         let start = output.end
         output.append("X-Forwarded-For: ")
+        let addressStart = output.end
         append(peer, to: output)
+        let address = addressStart..<output.end
         output.append("\r\nX-Forwarded-Proto: ")
         output.append(isSecure ? "https" : "http")
         output.append("\r\nX-Forwarded-Host: ")
@@ -114,11 +116,11 @@ extension Worker {
         output.append(decimal: UInt64(listeners[Int(connections[client].listener)].port))
         output.append("\r\nForwarded: for=")
         switch peer.family {
-        case .ipv4: append(peer, to: output)
+        case .ipv4: output.append(copying: address)
         case .ipv6:
             // RFC 7239 §6: an IPv6 address is in brackets, and therefore quoted.
             output.append("\"[")
-            append(peer, to: output)
+            output.append(copying: address)
             output.append("]\"")
         }
         output.append(";host=\"")
@@ -143,10 +145,5 @@ extension Worker {
         case .ipv6:
             for byte in peer.host.utf8 { output.append(byte) }
         }
-    }
-
-    func append(_ identifier: RequestID, to output: Buffer) {
-        output.append(hexadecimal: identifier.high, width: 16)
-        output.append(hexadecimal: identifier.low, width: 16)
     }
 }

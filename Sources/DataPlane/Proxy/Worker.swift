@@ -102,7 +102,7 @@ public final class Worker {
     var logSince: UInt64 = 0
     var logSecond: UInt64 = 0
     var logTime: Buffer?
-    var identity: RequestID
+    var requestIDs: RequestIDs
 
     public init(log: AccessLogSink?, settings: Settings) throws(SystemError) {
         inbox = try Inbox()
@@ -110,7 +110,7 @@ public final class Worker {
         loop = try EventLoop(capacity: Self.slotCapacity)
         connections = Slab(capacity: Self.slotCapacity)
         exchanges = Slab(capacity: Self.slotCapacity)
-        identity = RequestID(high: System.random64(), low: System.random64() >> 16)
+        requestIDs = RequestIDs(buffers.take(.small))
         self.log = log
         apply(settings)
         let bell = Connection(socket: inbox.descriptor, role: .bell, phase: .open)
