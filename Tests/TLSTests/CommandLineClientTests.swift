@@ -10,7 +10,9 @@ struct CommandLineClientTests {
     @Test("sees the certificate, the chain and the version, and exchanges a line", arguments: ["-tls1_2", "-tls1_3"])
     func exchange(_ version: String) throws {
         let authority = TestAuthority()
-        let contexts = contexts([authority.input("other", for: ["other.test"]), authority.input("site", for: ["site.test"])])
+        let contexts = contexts([
+            authority.input("other", for: ["other.test"]), authority.input("site", for: ["site.test"]),
+        ])
         let listener = try Listener()
         defer { listener.close() }
         let program = Subprocess(

@@ -33,8 +33,8 @@ public final class TLSContexts: Sendable {
     /// Compiles a revision's certificates.
     ///
     /// A certificate that is byte-identical to one in `previous` keeps its context. One that cannot serve is reported,
-    /// and the good one of the same name in `previous` stays in service in its place. Takes about a millisecond for
-    /// each new certificate: not for a worker's thread.
+    /// and the good one of the same name in `previous` stays in service in its place. Each new certificate takes some
+    /// tenths of a millisecond and 13 KB: not for a worker's thread.
     ///
     /// - Parameter assignments: a host pattern (a name, `*.suffix`, `*`) and the certificate its rule asks for. The
     ///   names in the certificates serve the rest; the most exact wins.
@@ -79,6 +79,7 @@ public final class TLSContexts: Sendable {
             served.append(certificate)
         }
 
+        let given = Set(inputs.map(\.name))
         var names = ServerNames()
         for (host, name) in assignments {
             guard let pattern = NamePattern(host.utf8) else {
@@ -91,7 +92,7 @@ public final class TLSContexts: Sendable {
             }
             guard let place = places[name] else {
                 // One that failed is reported above.
-                if inputs.contains(where: { $0.name == name }) { continue }
+                if given.contains(name) { continue }
                 failures.append(
                     CertificateFailure(
                         name: name,
@@ -102,8 +103,8 @@ public final class TLSContexts: Sendable {
             names.assign(pattern, to: place)
         }
         // Of two certificates for one name, the one that clients accept today.
-        let order = served.indices.filter { served[$0].isValid } + served.indices.filter { !served[$0].isValid }
-        for place in order {
+        let validity = served.map(\.isValid)
+        for place in served.indices.filter({ validity[$0] }) + served.indices.filter({ !validity[$0] }) {
             for pattern in served[place].names { names.certify(pattern, by: place) }
         }
 
