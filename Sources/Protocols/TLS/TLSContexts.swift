@@ -2,16 +2,21 @@
 ///
 /// Sessions keep the contexts they started with, so a change of certificates touches no connection.
 public final class TLSContexts: Sendable {
-    /// What sessions are made from. It has no certificate, and outlives the certificates: its ticket keys pass from
-    /// revision to revision, so tickets stay good when certificates come and go.
+    /// What sessions are made from. It has no certificate.
     let front: ServingContext
+    /// They pass from revision to revision, so tickets stay good when certificates come and go.
+    let ticketKeys: TicketKeys
     let policy: TLSPolicy
     /// In the order of the input; the first is the fallback for no name and unknown names.
     private let certificates: [ServedCertificate]
     private let names: ServerNames
 
-    private init(front: ServingContext, policy: TLSPolicy, certificates: [ServedCertificate], names: ServerNames) {
+    private init(
+        front: ServingContext, ticketKeys: TicketKeys, policy: TLSPolicy, certificates: [ServedCertificate],
+        names: ServerNames
+    ) {
         self.front = front
+        self.ticketKeys = ticketKeys
         self.policy = policy
         self.certificates = certificates
         self.names = names
@@ -112,6 +117,9 @@ public final class TLSContexts: Sendable {
         guard let front = front ?? ServingContext(policy) else {
             preconditionFailure("OpenSSL cannot make a context: \(oldestReason())")
         }
-        return (TLSContexts(front: front, policy: policy, certificates: served, names: names), failures)
+        let made = TLSContexts(
+            front: front, ticketKeys: previous?.ticketKeys ?? TicketKeys(), policy: policy, certificates: served,
+            names: names)
+        return (made, failures)
     }
 }
