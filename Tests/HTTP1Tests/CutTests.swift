@@ -5,7 +5,8 @@ import Testing
 /// Heads of all kinds; what each comes to is tested elsewhere.
 private let requests = [
     "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
-    "\r\n\r\nGET /index.html?x=y HTTP/1.1\r\nHost: example.com\r\nAccept: */*\r\nX-Long-Name-Of-A-Field: \t v \t\r\n\r\nrest",
+    "\r\n\r\nGET /index.html?x=y HTTP/1.1\r\nHost: example.com\r\nAccept: */*\r\n"
+        + "X-Long-Name-Of-A-Field: \t v \t\r\n\r\nrest",
     "POST http://example.com:80/a?b HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\nExpect: 100-continue\r\n\r\nabc",
     "OPTIONS * HTTP/1.0\r\nHost: [::1]:80\r\nConnection: keep-alive, x-a\r\nX-A: 1\r\n\r\n",
     "PUT /a HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n5\r\n",

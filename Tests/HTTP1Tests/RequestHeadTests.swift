@@ -75,7 +75,8 @@ struct RequestHeadTests {
     func severalLines() throws {
         let head = try #require(
             readRequest(
-                "GET / HTTP/1.1\r\nHost: a\r\nConnection: x-one\r\nX-One: 1\r\nX-Two: 2\r\nConnection: X-TWO ,close\r\n\r\n"
+                "GET / HTTP/1.1\r\nHost: a\r\nConnection: x-one\r\nX-One: 1\r\nX-Two: 2\r\n"
+                    + "Connection: X-TWO ,close\r\n\r\n"
             ).head)
         #expect(!head.keepAlive)
         #expect(head.fields.filter(\.dropped).map(\.name) == ["Connection", "X-One", "X-Two", "Connection"])
