@@ -26,8 +26,9 @@ struct ByteRun: BitwiseCopyable {
         return lastWord(at: offset)
     }
 
+    /// The eight bytes from `offset` where all of them may be read: at least eight are left, or zeros follow the end.
     @inline(__always)
-    private func wholeWord(at offset: Int) -> UInt64 {
+    func wholeWord(at offset: Int) -> UInt64 {
         unsafe UInt64(littleEndian: UnsafeRawPointer(start + offset).loadUnaligned(as: UInt64.self))
     }
 
@@ -57,6 +58,18 @@ struct ByteRun: BitwiseCopyable {
         var offset = 0
         while offset < count {
             guard word(at: offset) == other.word(at: offset) else { return false }
+            offset &+= 8
+        }
+        return true
+    }
+
+    /// Equality of two runs with zeros behind them up to the next multiple of eight bytes from their starts.
+    @inline(__always)
+    func equals(padded other: ByteRun) -> Bool {
+        guard count == other.count else { return false }
+        var offset = 0
+        while offset < count {
+            guard wholeWord(at: offset) == other.wholeWord(at: offset) else { return false }
             offset &+= 8
         }
         return true

@@ -33,12 +33,20 @@ func readHost(_ authority: ByteRun, into room: ByteRoom, hashing: Hashing) -> Ho
     let raw = authority.first(count)
     var hash = hashing.exact
     var offset = 0
-    while offset < count {
+    while offset &+ 8 <= count {
+        let word = raw.wholeWord(at: offset).lowercased
+        room.put(word, at: offset)
+        hash = hashing.fold(hash, word)
+        offset &+= 8
+    }
+    if offset < count {
         let word = raw.word(at: offset).lowercased
         room.put(word, at: offset)
         hash = hashing.fold(hash, word)
         offset &+= 8
     }
+    // A suffix of the name is read in words too, from places that are no multiples of eight.
+    room.put(0, at: offset)
     return .name(room.first(count), hash: hashing.finish(hash, count: count))
 }
 
@@ -67,8 +75,9 @@ private func readLiteral(_ literal: ByteRun, into room: ByteRoom, hashing: Hashi
         word = 0
     }
     room.put(word, at: count & ~7)
+    room.put(0, at: count & ~7 &+ 8)
     let name = room.first(count)
-    return .name(name, hash: hashing.hash(name, from: hashing.exact))
+    return .name(name, hash: hashing.hash(padded: name, from: hashing.exact))
 }
 
 /// The number of labels of a name, or `nil` when it has an empty label or a byte that host names do not have.
