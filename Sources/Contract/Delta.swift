@@ -67,8 +67,9 @@ extension Snapshot {
 }
 
 extension Snapshot {
-    /// This snapshot with `delta` applied; `nil` when the delta starts from another revision or epoch, a gap that only a full
-    /// snapshot closes. What stays keeps its place, what is new comes last: the order of rules and certificates means nothing.
+    /// This snapshot with `delta` applied; `nil` when the delta starts from another revision or epoch, a gap that
+    /// only a full snapshot closes. What stays keeps its place, what is new comes last: the order of rules and
+    /// certificates means nothing.
     public func applying(_ delta: Delta) -> Snapshot? {
         guard delta.epoch == epoch, delta.base == revision else { return nil }
         var next = self

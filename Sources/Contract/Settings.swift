@@ -30,7 +30,8 @@ public struct Timeouts: Equatable, Sendable, Encodable {
     /// A day, the longest that any wait may be set to.
     public static let longest = 86_400_000
 
-    /// From the first byte of a request head (or from accept, or the end of the TLS handshake) to its last. Answer: 408.
+    /// From the first byte of a request head (or from accept, or the end of the TLS handshake) to its last. Answer:
+    /// 408.
     public var head = 10_000
     /// The TLS handshake, from accept.
     public var handshake = 10_000

@@ -111,7 +111,8 @@ struct ByteRoom: BitwiseCopyable {
     func first(_ count: Int) -> ByteRun { unsafe ByteRun(start: start, count: count) }
 }
 
-/// Runs `body` with `capacity` bytes of stack, not zeroed. `capacity` is at most 1,024, which the compiler keeps off the heap.
+/// Runs `body` with `capacity` bytes of stack, not zeroed. `capacity` is at most 1,024, which the compiler keeps off
+/// the heap.
 @inline(__always)
 func withRoom<R>(_ capacity: Int, _ body: (ByteRoom) -> R) -> R {
     unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: capacity) { room in
@@ -123,7 +124,8 @@ extension Span<UInt8> {
     @inline(__always)
     func withRun<R>(_ body: (ByteRun) -> R) -> R {
         unsafe withUnsafeBufferPointer { bytes in
-            // The base of an empty span may be nil; nobody reads through the stand-in, an aligned address that is not null.
+            // The base of an empty span may be nil; nobody reads through the stand-in, an aligned address that is not
+            // null.
             unsafe body(ByteRun(start: bytes.baseAddress ?? UnsafePointer(bitPattern: 8)!, count: bytes.count))
         }
     }

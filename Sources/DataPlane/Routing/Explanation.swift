@@ -1,10 +1,12 @@
 import Contract
 
 extension RouteTable {
-    /// Which rules were considered for a request and why each lost, in sentences for people; the last line is the answer. The same code decides as on
-    /// the path of a request. Not for that path: it allocates, and looks at every rule.
+    /// Which rules were considered for a request and why each lost, in sentences for people; the last line is the
+    /// answer. The same code decides as on the path of a request. Not for that path: it allocates, and looks at every
+    /// rule.
     ///
-    /// - Parameter listener: the listener's name. One that no rule and nobody else ever named serves only rules of every listener.
+    /// - Parameter listener: the listener's name. One that no rule and nobody else ever named serves only rules of
+    ///   every listener.
     public func explain(host: String, path: String, listener: String, secure: Bool) -> [String] {
         let (hostBytes, pathBytes) = (Array(host.utf8), Array(path.utf8))
         var log = MatchLog()

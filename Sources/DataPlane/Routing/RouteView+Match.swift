@@ -1,8 +1,8 @@
 extension RouteView {
     /// Which route serves a request. Constant time in the number of rules; allocates nothing, traps on nothing.
     ///
-    /// The exact host comes before the longest `*.suffix`, that before `*`; within a host the longest path. A host none of whose
-    /// rules serves the path on this listener is passed over for the next.
+    /// The exact host comes before the longest `*.suffix`, that before `*`; within a host the longest path. A host
+    /// none of whose rules serves the path on this listener is passed over for the next.
     ///
     /// - Parameters:
     ///   - host: the effective authority as received, with or without port, in any case; empty when there is none.
@@ -134,7 +134,8 @@ extension RouteView {
         return found
     }
 
-    /// Walks the path's segment ends, a word at a time, and looks up each prefix that has as many segments as some bound path.
+    /// Walks the path's segment ends, a word at a time, and looks up each prefix that has as many segments as some
+    /// bound path.
     @inline(never)
     private func matchSegments<Watch: MatchWatch>(
         of path: ByteRun, host: UInt32, _ record: HostRecord, asked: Asked, watched watch: inout Watch

@@ -1,4 +1,5 @@
-/// What workers read: a trivial handle on a ``RouteTable``, valid while that table lives. Reading it touches no reference count.
+/// What workers read: a trivial handle on a ``RouteTable``, valid while that table lives. Reading it touches no
+/// reference count.
 @safe
 public struct RouteView: @unchecked Sendable, BitwiseCopyable {
     @usableFromInline let base: UnsafeRawPointer

@@ -45,8 +45,8 @@ struct Hashing: BitwiseCopyable {
     @inline(__always)
     func finish(_ state: UInt64, count: Int) -> UInt64 { fold(state, UInt64(truncatingIfNeeded: count)) }
 
-    /// The hash of the first `count` bytes of a path of one host: `state` has folded the whole words before, `rest` holds the
-    /// bytes of the word that was begun, zeros above.
+    /// The hash of the first `count` bytes of a path of one host: `state` has folded the whole words before, `rest`
+    /// holds the bytes of the word that was begun, zeros above.
     @inline(__always)
     func finish(path state: UInt64, rest: UInt64, count: Int, host: UInt32) -> UInt64 {
         fold(fold(state, rest), UInt64(truncatingIfNeeded: count) | UInt64(host) &<< 32)
@@ -81,8 +81,8 @@ extension UInt64 {
 }
 
 extension UInt64 {
-    /// Not zero when some byte is `byte`, and perhaps when none is: the high bit of each that is, with such bits above one that
-    /// is in doubt. Cheaper than ``places(of:)`` where a doubt only costs time.
+    /// Not zero when some byte is `byte`, and perhaps when none is: the high bit of each that is, with such bits
+    /// above one that is in doubt. Cheaper than ``places(of:)`` where a doubt only costs time.
     @inline(__always)
     func perhaps(_ byte: UInt8) -> UInt64 {
         let other = self ^ .repeating(byte)
@@ -90,8 +90,8 @@ extension UInt64 {
     }
 }
 
-/// Whether a path starts with `/` and already is in the form that is matched: no `%`, no `//`, no `/.`. May take a path that is
-/// for one that is not.
+/// Whether a path starts with `/` and already is in the form that is matched: no `%`, no `//`, no `/.`. May take a
+/// path that is for one that is not.
 @inline(__always)
 func isPlain(path: ByteRun) -> Bool {
     guard path.count > 0, path[0] == UInt8(ascii: "/") else { return false }
