@@ -1,7 +1,8 @@
 /// Every route of one revision, compiled for matching. Immutable; workers read it through ``view``.
 ///
-/// Whoever uses a view keeps its table alive. Letting go of the last reference frees the block and gives back the numbers of what is in no
-/// other table: work linear in the number of rules, better done on the Link's thread than on a worker's.
+/// Whoever uses a view keeps its table alive. Letting go of the last reference frees the block and gives back the
+/// numbers of what is in no other table: work linear in the number of rules, better done on the Link's thread than on
+/// a worker's.
 @safe
 public final class RouteTable: @unchecked Sendable {
     public let revision: UInt64
