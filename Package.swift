@@ -109,6 +109,7 @@ if !dataPlaneAlone {
     let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
     let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
     let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+    let nioHTTP: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
     let x509: Target.Dependency = .product(name: "X509", package: "swift-certificates")
     let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
     let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -119,7 +120,9 @@ if !dataPlaneAlone {
         + module(
             "KontainersConfiguration", on: .ControlPlane, uses: ["Contract", "Certificates", "Yams"],
             folder: "Configuration")
-        + module("Docker", on: .ControlPlane, uses: ["Contract", "KontainersConfiguration", httpClient, nio, logging])
+        + module(
+            "Docker", on: .ControlPlane,
+            uses: ["Contract", "KontainersConfiguration", httpClient, nio, nioHTTP, logging], testedWith: [nioPosix])
         + module(
             "Reconciliation", on: .ControlPlane,
             uses: [
