@@ -25,6 +25,11 @@ struct ContainerLedger {
     /// How long a container that was told to stop, and did not, stays without new requests.
     static let stopBelief = Duration.seconds(30)
 
+    /// - Parameter lastKnown: what was known in another life.
+    init(lastKnown: [ContainerRecord] = []) {
+        records = Dictionary(lastKnown.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+    }
+
     /// For the world: sorted, so that equal states are equal values.
     var containers: [ContainerRecord] {
         records.values.sorted { ($0.name, $0.id) < ($1.name, $1.id) }

@@ -18,7 +18,7 @@ public actor DockerSource {
     private let logger: Logger
     private var backoff: Backoff
 
-    private var ledger = ContainerLedger()
+    private var ledger: ContainerLedger
     private var state: EngineState
     private var bell: AsyncStream<Void>.Continuation?
     /// Containers that are being inspected.
@@ -36,9 +36,11 @@ public actor DockerSource {
     /// it takes effect, and an event of that moment would be lost.
     private static let secondLook = Duration.seconds(1)
 
+    /// - Parameter lastKnown: containers to believe in until the engine answers for the first time.
     public init(
-        endpoint: ApplianceConfiguration.DockerEndpoint, limits: EngineLimits = EngineLimits(),
-        reconcileInterval: Duration = .seconds(30), backoff: Backoff = Backoff(), logger: Logger
+        endpoint: ApplianceConfiguration.DockerEndpoint, lastKnown: [ContainerRecord] = [],
+        limits: EngineLimits = EngineLimits(), reconcileInterval: Duration = .seconds(30),
+        backoff: Backoff = Backoff(), logger: Logger
     ) {
         self.endpoint = endpoint
         self.reconcileInterval = reconcileInterval
@@ -47,6 +49,7 @@ public actor DockerSource {
         logger[metadataKey: "engine"] = "\(endpoint.text)"
         self.logger = logger
         client = DockerClient(address: endpoint.address, limits: limits)
+        ledger = ContainerLedger(lastKnown: lastKnown)
         state = EngineState(endpoint: endpoint.text, reachable: false)
         (states, output) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }

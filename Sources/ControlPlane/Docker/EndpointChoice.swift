@@ -68,13 +68,13 @@ public struct EndpointChoice: Equatable, Sendable {
         case 1: return ports[0]
         case 0:
             refuse(
-                wish, code: "no-port", found: "\(record.name) exposes no \(wish.transport.rawValue) port",
-                wanted: "set the label kontainers.port (or kontainers.<kind>.<name>.port) to the port it listens on")
+                wish, code: "no-port", found: "found that \(record.name) exposes no \(wish.transport.rawValue) port",
+                wanted: "wanted the label kontainers.port (or kontainers.<kind>.<name>.port) set to the one it listens on")
         default:
             let list = ports.map(String.init).joined(separator: " and ")
             refuse(
-                wish, code: "several-ports", found: "\(record.name) exposes \(list)",
-                wanted: "set kontainers.port (or kontainers.<kind>.<name>.port) to the one that is meant")
+                wish, code: "several-ports", found: "found that \(record.name) exposes \(list)",
+                wanted: "wanted kontainers.port (or kontainers.<kind>.<name>.port) set to the one that is meant")
         }
         return nil
     }
@@ -95,8 +95,8 @@ public struct EndpointChoice: Equatable, Sendable {
             guard let other = container(id), other.id != record.id, !other.networkMode.hasPrefix("container:") else {
                 refuse(
                     wish, code: "no-network",
-                    found: "\(record.name) shares the network of a container that is not there",
-                    wanted: "start that container (\(id.prefix(12))) again")
+                    found: "found that \(record.name) shares the network of a container that is gone",
+                    wanted: "wanted that container (\(id.prefix(12))) started again")
                 return nil
             }
             let address = chooseAddress(other, wish, surroundings, container)
@@ -118,23 +118,24 @@ public struct EndpointChoice: Equatable, Sendable {
             let names = record.networks.map(\.network).joined(separator: ", ")
             refuse(
                 wish, code: "unknown-network",
-                found: "\(record.name) is \(matching.isEmpty ? "not" : "more than once") on a network \"\(wanted)\"",
-                wanted: record.networks.isEmpty ? "connect it to that network" : "name one of its networks: \(names)")
+                found: "found that \(record.name) is \(matching.isEmpty ? "not" : "more than once") on a network "
+                    + "\"\(wanted)\"",
+                wanted: names.isEmpty ? "wanted it connected to that network" : "wanted one of its networks: \(names)")
             return nil
         }
         let network = matching[0]
         guard let address = network.usableAddress else {
             refuse(
-                wish, code: "no-address", found: "\(record.name) has no address on \(network.network)",
-                wanted: "connect it again to \(network.network)")
+                wish, code: "no-address", found: "found that \(record.name) has no address on \(network.network)",
+                wanted: "wanted it connected again to \(network.network)")
             return nil
         }
         reason = "\(address) on \(network.network) is used because the label names this network"
         if let obstacle = network.obstacle(surroundings) {
             diagnosis = Diagnosis(
                 code: "network-out-of-reach", severity: .warning, place: wish.place, subject: wish.rule,
-                found: "\(obstacle), though a label asks for it",
-                wanted: "name a bridge network of this host if requests fail")
+                found: "found that \(obstacle), though a label asks for it",
+                wanted: "wanted a bridge network of this host, if requests fail")
         }
         return address
     }
@@ -157,10 +158,11 @@ public struct EndpointChoice: Equatable, Sendable {
         guard let chosen = reachable.first else {
             let found =
                 obstacles.isEmpty
-                ? "\(record.name) has no address on any network" : obstacles.joined(separator: "; ")
+                ? "found that \(record.name) has no address on any network"
+                : "found that \(obstacles.joined(separator: "; "))"
             refuse(
                 wish, code: "no-reachable-network", found: found,
-                wanted: "connect \(record.name) to a bridge network of this host, or name a network with a label")
+                wanted: "wanted \(record.name) on a bridge network of this host, or a network named by a label")
             return nil
         }
         reason = "\(chosen.address) on \(chosen.network.network) is used: "
@@ -176,7 +178,7 @@ public struct EndpointChoice: Equatable, Sendable {
     }
 
     private mutating func refuse(_ wish: Wish, code: String, found: String, wanted: String) {
-        reason = "\(found); \(wanted)"
+        reason = "\(wish.rule): \(found); \(wanted)"
         diagnosis = Diagnosis(code: code, place: wish.place, subject: wish.rule, found: found, wanted: wanted)
     }
 }

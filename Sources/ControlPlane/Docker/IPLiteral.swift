@@ -12,6 +12,8 @@ public enum IPLiteral {
         }
     }
 
+    public static func isAddress(_ text: String) -> Bool { bytes(text) != nil }
+
     /// `text` with `port` as it is dialled: `192.0.2.1:80`, `[2001:db8::1]:80`.
     public static func endpoint(_ text: String, port: Int) -> String {
         text.contains(":") ? "[\(text)]:\(port)" : "\(text):\(port)"
