@@ -16,7 +16,8 @@ struct EndpointChoiceTests {
             nonsense
             """,
         route6: "fd000000000000000000000000000000 40 "
-            + "00000000000000000000000000000000 00 00000000000000000000000000000000 00000100 00000001 00000000 00000001 br-6")
+            + "00000000000000000000000000000000 00 00000000000000000000000000000000 00000100 00000001 00000000 00000001 br-6"
+    )
 
     static func attachment(_ network: String, _ address: String, _ driver: String? = "bridge")
         -> ContainerRecord.Attachment

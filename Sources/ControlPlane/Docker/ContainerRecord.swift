@@ -82,8 +82,8 @@ public struct ContainerRecord: Equatable, Sendable, Codable {
         self.networkMode = networkMode
     }
 
-    /// Whether its labels may ask for something. Misspelt ones count: they are to be told about.
-    public var isOfInterest: Bool { labels.keys.contains { $0.lowercased().hasPrefix("kontain") } }
+    /// Whether its labels may ask for something: then more is wanted of it than a list tells.
+    public var isOfInterest: Bool { labels.keys.contains { $0.hasPrefix("kontainers.") } }
 }
 
 /// An engine's containers at one moment.

@@ -69,7 +69,8 @@ public struct EndpointChoice: Equatable, Sendable {
         case 0:
             refuse(
                 wish, code: "no-port", found: "found that \(record.name) exposes no \(wish.transport.rawValue) port",
-                wanted: "wanted the label kontainers.port (or kontainers.<kind>.<name>.port) set to the one it listens on")
+                wanted:
+                    "wanted the label kontainers.port (or kontainers.<kind>.<name>.port) set to the one it listens on")
         default:
             let list = ports.map(String.init).joined(separator: " and ")
             refuse(

@@ -61,7 +61,8 @@ extension DesiredState {
             return known
         }
         var reading = ContainerReading(record: record, hostAddress: engine.hostAddress, shares: [], diagnoses: [])
-        if record.isOfInterest {
+        // Also of those whose labels are not ours: a misspelt one is to be told about.
+        if !record.labels.isEmpty {
             let (rules, diagnoses) = parser(record.labels, (record.id, record.name))
             reading.diagnoses = diagnoses
             for rule in rules {

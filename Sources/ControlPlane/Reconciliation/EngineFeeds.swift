@@ -76,15 +76,10 @@ public actor EngineFeeds {
             remembered[state.endpoint] = state.containers.filter(\.isOfInterest)
         }
         do {
-            // Labels may hold what is nobody's business: readable by the owner alone, from the first byte.
-            let next = memoryPath + ".next"
-            try? FileManager.default.removeItem(atPath: next)
-            guard
-                FileManager.default.createFile(
-                    atPath: next, contents: try JSONEncoder().encode(remembered),
-                    attributes: [.posixPermissions: 0o600])
-            else { throw CocoaError(.fileWriteUnknown) }
-            _ = try FileManager.default.replaceItem(next, with: memoryPath)
+            // Labels may hold what is nobody's business. The folder is closed to others, so the moment before the second
+            // step shows nothing either.
+            try JSONEncoder().encode(remembered).write(to: URL(filePath: memoryPath), options: .atomic)
+            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: memoryPath)
         } catch {
             logger.warning(
                 "what the engines said cannot be kept", metadata: ["file": "\(memoryPath)", "reason": "\(error)"])

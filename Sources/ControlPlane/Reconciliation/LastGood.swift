@@ -1,3 +1,4 @@
+import Contract
 import KontainersConfiguration
 
 /// What stays in service while a new version of the file is wrong in places.

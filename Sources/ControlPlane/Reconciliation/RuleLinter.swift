@@ -105,7 +105,8 @@ struct RuleLinter {
             guard certificates.contains(where: { $0.certificate.name == name }) else {
                 let names = certificates.map { "\"\($0.certificate.name)\"" }.joined(separator: ", ")
                 tell(
-                    "unknown-certificate", .error, "found tls \"\(name)\", and no certificate of this name is in service",
+                    "unknown-certificate", .error,
+                    "found tls \"\(name)\", and no certificate of this name is in service",
                     "wanted auto, off\(names.isEmpty ? "" : ", or one of \(names)"); until then the certificate is "
                         + "chosen by the host's name")
                 return (.required, nil)

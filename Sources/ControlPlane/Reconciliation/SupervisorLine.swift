@@ -102,6 +102,7 @@ public actor SupervisorLine {
         let address = wanted?.first { $0.name == status.name }?.address ?? "?"
         return Diagnosis(
             code: "listener-failed", place: .appliance, subject: status.name,
-            found: "found that listener \"\(status.name)\" cannot be opened on \(address)", wanted: "wanted: \(failure)")
+            found: "found that listener \"\(status.name)\" cannot be opened on \(address)", wanted: "wanted: \(failure)"
+        )
     }
 }
