@@ -106,6 +106,7 @@ if !dataPlaneAlone {
     ]
     let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
     let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+    let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
     let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
     let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
     let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
@@ -119,7 +120,7 @@ if !dataPlaneAlone {
         // Not plain "Configuration": target names are unique across the package graph, and swift-configuration has that one.
         + module(
             "KontainersConfiguration", on: .ControlPlane, uses: ["Contract", "Certificates", "Yams"],
-            folder: "Configuration")
+            testedWith: [x509, crypto], resources: ["Mistakes"], folder: "Configuration")
         + module(
             "Docker", on: .ControlPlane,
             uses: ["Contract", "KontainersConfiguration", httpClient, nio, nioHTTP, logging], testedWith: [nioPosix])
@@ -137,7 +138,7 @@ if !dataPlaneAlone {
             dependencies: [
                 "KontainersConfiguration", "Docker", "Reconciliation", "Certificates", "Supervision", "Contract",
                 "Kernel",
-                arguments, logging, lifecycle,
+                arguments, logging, lifecycle, signals,
             ],
             path: "Sources/kontainers", swiftSettings: house),
         .testTarget(
