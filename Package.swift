@@ -106,9 +106,11 @@ if !dataPlaneAlone {
     ]
     let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
     let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+    let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
     let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
     let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
     let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+    let nioHTTP: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
     let x509: Target.Dependency = .product(name: "X509", package: "swift-certificates")
     let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
     let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -119,7 +121,9 @@ if !dataPlaneAlone {
         + module(
             "KontainersConfiguration", on: .ControlPlane, uses: ["Contract", "Certificates", "Yams"],
             testedWith: [x509, crypto], resources: ["Mistakes"], folder: "Configuration")
-        + module("Docker", on: .ControlPlane, uses: ["Contract", "KontainersConfiguration", httpClient, nio, logging])
+        + module(
+            "Docker", on: .ControlPlane,
+            uses: ["Contract", "KontainersConfiguration", httpClient, nio, nioHTTP, logging], testedWith: [nioPosix])
         + module(
             "Reconciliation", on: .ControlPlane,
             uses: [
@@ -134,7 +138,7 @@ if !dataPlaneAlone {
             dependencies: [
                 "KontainersConfiguration", "Docker", "Reconciliation", "Certificates", "Supervision", "Contract",
                 "Kernel",
-                arguments, logging, lifecycle,
+                arguments, logging, lifecycle, signals,
             ],
             path: "Sources/kontainers", swiftSettings: house),
         .testTarget(

@@ -1,9 +1,9 @@
 import ArgumentParser
 
 @main
-struct Kontainers: ParsableCommand {
+struct Kontainers: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "kontainers",
         abstract: "A reverse-proxy appliance for hosts that run containers.",
-        subcommands: [Check.self])
+        subcommands: [Control.self, Check.self])
 }

@@ -1,0 +1,183 @@
+import Contract
+import Docker
+public import KontainersConfiguration
+
+/// All sources merged, linted and resolved: one pure step from ``Sources`` to what the edge needs, and what is to be told to
+/// people. It remembers what it read of each container and which name each pool has, and nothing else: the same sources in
+/// the same order always give the same result.
+public struct DesiredState {
+    public struct Outcome: Sendable {
+        public var content: SnapshotContent
+        public var diagnoses: [Diagnosis]
+        /// Which address of each container is used, and why, by `container/rule`.
+        public var reasons: [String: String]
+        /// Hosts in static endpoints that are names, not addresses.
+        public var names: Set<String>
+    }
+
+    /// One container's share of a pool, or one static endpoint.
+    struct Member {
+        var order: String
+        var endpoint: Endpoint?
+        var readiness: Readiness
+        /// Why there is no endpoint, or why it is not ready.
+        var note: String
+    }
+
+    /// A rule on its way to be compiled.
+    struct Candidate {
+        var name: String
+        var declaration: RuleDeclaration
+        var members: [Member]
+    }
+
+    var parser: LabelParser
+    var readings: [String: ContainerReading] = [:]
+    var poolNames: [String: String] = [:]
+    private var routes: LocalRoutes?
+
+    public init(parser: @escaping LabelParser) { self.parser = parser }
+
+    public mutating func compute(_ sources: Sources) -> Outcome {
+        if sources.routes != routes {
+            routes = sources.routes
+            readings = [:]
+        }
+        var outcome = Outcome(
+            content: SnapshotContent(settings: sources.file.settings), diagnoses: sources.fileDiagnoses, reasons: [:],
+            names: [])
+        outcome.diagnoses += sources.listenerDiagnoses
+        outcome.content.listeners = servedListeners(sources.file, &outcome)
+        outcome.content.certificates = sources.certificates.map(\.certificate).sorted { $0.name < $1.name }
+
+        var candidates = fileCandidates(sources, &outcome)
+        candidates += containerCandidates(sources, &outcome)
+        var linter = RuleLinter(listeners: outcome.content.listeners, certificates: sources.certificates)
+        for candidate in candidates {
+            if let rule = linter.compile(candidate, &outcome.diagnoses) { outcome.content.rules.append(rule) }
+        }
+        outcome.content.rules.sort { $0.name < $1.name }
+        return outcome
+    }
+
+    /// TCP and UDP wait until the edge serves them: an open socket that nobody accepts from would be worse than none.
+    private func servedListeners(_ file: ApplianceConfiguration, _ outcome: inout Outcome) -> [Listener] {
+        for listener in file.listeners where !listener.isServed {
+            outcome.diagnoses.append(
+                Diagnosis(
+                    code: "not-served-yet", severity: .warning, place: .appliance, subject: listener.name,
+                    found: "found listener \"\(listener.name)\" for \(listener.wireProtocol.rawValue)",
+                    wanted: "wanted http or https: the others are not opened by this version"))
+        }
+        return file.listeners.filter(\.isServed)
+    }
+
+    // MARK: - The file's rules
+
+    private mutating func fileCandidates(_ sources: Sources, _ outcome: inout Outcome) -> [Candidate] {
+        var candidates: [Candidate] = []
+        for declaration in sources.file.rules {
+            guard isServed(declaration, &outcome) else { continue }
+            let members: [Member]
+            switch declaration.target {
+            case .addresses(let addresses):
+                members = addresses.enumerated().flatMap { index, address in
+                    staticMembers(address, at: index, declaration, sources, &outcome)
+                }
+            case .container(let wanted, _, _):
+                members = namedContainer(wanted, declaration, sources, &outcome)
+            }
+            candidates.append(Candidate(name: declaration.name, declaration: declaration, members: members))
+        }
+        return candidates
+    }
+
+    func isServed(_ declaration: RuleDeclaration, _ outcome: inout Outcome) -> Bool {
+        switch declaration.kind {
+        case .http: return true
+        case .tcp, .udp:
+            outcome.diagnoses.append(
+                Diagnosis(
+                    code: "not-served-yet", severity: .warning, place: declaration.place, subject: declaration.name,
+                    found: "found a \(declaration.kind.rawValue) rule",
+                    wanted: "wanted an http rule: the others are not served by this version"))
+            return false
+        }
+    }
+
+    private func staticMembers(
+        _ text: String, at index: Int, _ declaration: RuleDeclaration, _ sources: Sources, _ outcome: inout Outcome
+    ) -> [Member] {
+        func member(_ address: String?, _ note: String) -> Member {
+            let order = String(index)
+            return Member(
+                order: String(repeating: "0", count: max(0, 6 - order.count)) + order,
+                endpoint: address.map { Endpoint(address: $0, name: text) }, readiness: .ready, note: note)
+        }
+        guard let (host, port) = Self.hostAndPort(text) else {
+            outcome.diagnoses.append(
+                Diagnosis(
+                    code: "bad-address", place: declaration.place, subject: declaration.name,
+                    found: "found endpoint \"\(text)\"", wanted: "wanted HOST:PORT"))
+            return [member(nil, "\(text) is no address")]
+        }
+        if IPLiteral.isAddress(host) { return [member(IPLiteral.endpoint(host, port: port), "")] }
+        outcome.names.insert(host)
+        func tell(_ severity: Diagnosis.Severity, _ reason: String, _ effect: String) {
+            outcome.diagnoses.append(
+                Diagnosis(
+                    code: "unknown-host", severity: severity, place: declaration.place, subject: declaration.name,
+                    found: "found \"\(host)\", which the system cannot resolve: \(reason)",
+                    wanted: "wanted a name that resolves, or an address; \(effect)"))
+        }
+        switch sources.resolutions[host] {
+        case nil: return [member(nil, "\(host) is being resolved")]
+        case .addresses(let addresses): return addresses.map { member(IPLiteral.endpoint($0, port: port), "") }
+        case .stale(let addresses, let reason):
+            tell(.warning, reason, "its last known addresses stay in use")
+            return addresses.map { member(IPLiteral.endpoint($0, port: port), "") }
+        case .failed(let reason):
+            tell(.error, reason, "it is tried again every few seconds")
+            return [member(nil, "\(host) cannot be resolved: \(reason)")]
+        }
+    }
+
+    private mutating func namedContainer(
+        _ wanted: String, _ declaration: RuleDeclaration, _ sources: Sources, _ outcome: inout Outcome
+    ) -> [Member] {
+        for engine in sources.engines {
+            guard
+                let record = engine.containers.first(where: {
+                    $0.id == wanted || $0.name == wanted || (wanted.count >= 12 && $0.id.hasPrefix(wanted))
+                })
+            else { continue }
+            let (member, choice) = member(of: record, declaration, engine, sources.routes)
+            if let diagnosis = choice?.diagnosis { outcome.diagnoses.append(diagnosis) }
+            if let choice { outcome.reasons["\(record.name)/\(declaration.name)"] = choice.reason }
+            return [member]
+        }
+        return [
+            Member(order: wanted, endpoint: nil, readiness: .down("does not exist"), note: "\(wanted) does not exist")
+        ]
+    }
+
+    /// `name:80`, `192.0.2.1:80`, `[2001:db8::1]:80`.
+    static func hostAndPort(_ text: String) -> (host: String, port: Int)? {
+        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
+            (1...65_535).contains(port)
+        else { return nil }
+        var host = text[..<colon]
+        if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
+        return host.isEmpty ? nil : (String(host), port)
+    }
+}
+
+extension Listener {
+    /// Whether this version's edge knows what to do with it.
+    var isServed: Bool {
+        switch wireProtocol {
+        case .http, .https: true
+        case .tcp, .udp: false
+        }
+    }
+}

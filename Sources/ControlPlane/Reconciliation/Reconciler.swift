@@ -1,0 +1,194 @@
+import Contract
+public import Docker
+public import KontainersConfiguration
+public import Logging
+
+/// Brings all sources together: any news of any of them recomputes the whole desired state; what comes out equal is
+/// dropped, what does not is numbered and published.
+///
+/// News that arrive while a computation runs are worked off by the next one together. The first is never delayed.
+public actor Reconciler {
+    public typealias Publish = @Sendable (Publication) async -> Void
+
+    /// Between two computations, so that a burst of news costs a few of them and not hundreds.
+    private static let burstInterval = Duration.milliseconds(3)
+    /// How many new diagnoses one computation may log.
+    private static let logLimit = 100
+
+    public nonisolated let epoch: String
+    private let publish: Publish
+    private let logger: Logger
+    private let localRoutes: @Sendable () -> LocalRoutes?
+    private var desired: DesiredState
+    private var sources: Sources?
+    private var engines: [String: EngineState] = [:]
+    private var revision: UInt64 = 0
+    private var published: SnapshotContent?
+    private var told: Set<Diagnosis> = []
+    private var reasons: [String: String] = [:]
+    private var isDirty = false
+    private var isRunning = false
+    private var lastRun: ContinuousClock.Instant?
+    /// Engines that have not said anything yet. What they would say is not known to be nothing.
+    private var silentEngines: Set<String> = []
+    private var isPatient = true
+
+    /// The diagnoses of the newest desired state.
+    public private(set) var diagnoses: [Diagnosis] = []
+    /// Names that static endpoints use, at each change.
+    public nonisolated let names: AsyncStream<Set<String>>
+    private let namesOutput: AsyncStream<Set<String>>.Continuation
+    private var wantedNames: Set<String>?
+
+    public init(
+        parser: @escaping LabelParser, epoch: String = Reconciler.newEpoch(),
+        localRoutes: @escaping @Sendable () -> LocalRoutes? = LocalRoutes.current, logger: Logger,
+        publish: @escaping Publish
+    ) {
+        desired = DesiredState(parser: parser)
+        self.epoch = epoch
+        self.localRoutes = localRoutes
+        self.logger = logger
+        self.publish = publish
+        (names, namesOutput) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    /// Tells this life of control from all others.
+    public static func newEpoch() -> String {
+        let text = String(UInt64.random(in: .min ... .max), radix: 16)
+        return String(repeating: "0", count: 16 - text.count) + text
+    }
+
+    // MARK: - News
+
+    /// The file as it now stands, with the certificates that it names.
+    public func take(
+        _ configuration: ApplianceConfiguration, diagnoses: [Diagnosis], certificates: [LoadedCertificate]
+    ) {
+        if var sources {
+            sources.file = configuration
+            sources.fileDiagnoses = diagnoses
+            sources.certificates = certificates
+            self.sources = sources
+        } else {
+            sources = Sources(file: configuration, fileDiagnoses: diagnoses, certificates: certificates)
+            silentEngines = Set(configuration.dockerEndpoints.map(\.text))
+        }
+        let present = Set(configuration.dockerEndpoints.map(\.text))
+        engines = engines.filter { present.contains($0.key) }
+        silentEngines.formIntersection(present)
+        schedule()
+    }
+
+    public func take(_ state: EngineState) {
+        engines[state.endpoint] = state
+        silentEngines.remove(state.endpoint)
+        schedule()
+    }
+
+    public func take(_ resolutions: [String: Resolution]) {
+        sources?.resolutions = resolutions
+        schedule()
+    }
+
+    /// What the supervisor could not do.
+    public func take(listenerDiagnoses: [Diagnosis]) {
+        sources?.listenerDiagnoses = listenerDiagnoses
+        schedule()
+    }
+
+    /// From now on sources that have said nothing count as empty. Before, nothing is published: an edge that is still
+    /// serving from its last good snapshot would lose what those sources declare.
+    public func stopWaiting() {
+        isPatient = false
+        schedule()
+    }
+
+    // MARK: - Computing
+
+    private func schedule() {
+        isDirty = true
+        guard !isRunning else { return }
+        isRunning = true
+        Task {
+            // One at a time, or a later revision could overtake an earlier one.
+            while isDirty {
+                if let lastRun, lastRun.duration(to: .now) < Self.burstInterval {
+                    try? await Task.sleep(for: Self.burstInterval)
+                }
+                isDirty = false
+                await compute()
+                lastRun = .now
+            }
+            isRunning = false
+        }
+    }
+
+    private func compute() async {
+        guard var sources else { return }
+        let began = ContinuousClock.now
+        sources.engines = sources.file.dockerEndpoints.compactMap { engines[$0.text] }
+        sources.routes = localRoutes()
+        let outcome = desired.compute(sources)
+        if outcome.names != wantedNames {
+            wantedNames = outcome.names
+            namesOutput.yield(outcome.names)
+        }
+        let isComplete = silentEngines.isEmpty && outcome.names.allSatisfy { sources.resolutions[$0] != nil }
+        if published == nil, isPatient, !isComplete { return }
+        tell(outcome)
+        guard outcome.content != published else { return }
+        await publish(outcome.content, computing: began.duration(to: .now))
+    }
+
+    private func publish(_ content: SnapshotContent, computing: Duration) async {
+        let base = revision
+        revision += 1
+        let delta = published?.delta(to: content, epoch: epoch, base: base, revision: revision)
+        published = content
+        // Before the log: whoever waits for the change should not wait for a line of text.
+        await publish(Publication(snapshot: content.numbered(revision, epoch: epoch), delta: delta))
+        logger.info(
+            "revision published",
+            metadata: [
+                "revision": "\(base + 1)", "rules": "\(content.rules.count)",
+                "put": "\(delta?.rules.put.count ?? content.rules.count)",
+                "removed": "\(delta?.rules.removed.count ?? 0)", "computing": "\(computing)",
+            ])
+    }
+
+    // MARK: - Telling people
+
+    /// Each diagnosis once when it comes and once when it goes, each choice of an address when it is made.
+    private func tell(_ outcome: DesiredState.Outcome) {
+        diagnoses = outcome.diagnoses
+        let now = Set(outcome.diagnoses)
+        var budget = Self.logLimit
+        for diagnosis in outcome.diagnoses where !told.contains(diagnosis) && budget > 0 {
+            budget -= 1
+            logger.log(
+                level: diagnosis.severity == .error ? .error : .warning, "something is not as it should be",
+                metadata: metadata(of: diagnosis))
+        }
+        for diagnosis in told.subtracting(now) where budget > 0 {
+            budget -= 1
+            logger.info("something is mended", metadata: metadata(of: diagnosis))
+        }
+        if budget == 0 { logger.warning("more has changed than is told here", metadata: ["diagnoses": "\(now.count)"]) }
+        told = now
+        budget = Self.logLimit
+        for (subject, reason) in outcome.reasons.sorted(by: { $0.key < $1.key })
+        where reasons[subject] != reason && budget > 0 {
+            budget -= 1
+            logger.info("endpoint chosen", metadata: ["for": "\(subject)", "reason": "\(reason)"])
+        }
+        reasons = outcome.reasons
+    }
+
+    private func metadata(of diagnosis: Diagnosis) -> Logger.Metadata {
+        [
+            "code": "\(diagnosis.code)", "place": "\(diagnosis.place)", "subject": "\(diagnosis.subject)",
+            "found": "\(diagnosis.found)", "wanted": "\(diagnosis.wanted)",
+        ]
+    }
+}
