@@ -118,7 +118,7 @@ if !dataPlaneAlone {
         // Not plain "Configuration": target names are unique across the package graph, and swift-configuration has that one.
         + module(
             "KontainersConfiguration", on: .ControlPlane, uses: ["Contract", "Certificates", "Yams"],
-            folder: "Configuration")
+            testedWith: [x509, crypto], resources: ["Mistakes"], folder: "Configuration")
         + module("Docker", on: .ControlPlane, uses: ["Contract", "KontainersConfiguration", httpClient, nio, logging])
         + module(
             "Reconciliation", on: .ControlPlane,

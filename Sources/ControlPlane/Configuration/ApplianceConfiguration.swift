@@ -31,7 +31,8 @@ public struct ApplianceConfiguration: Equatable, Sendable {
         }
     }
 
-    /// A certificate chain and its key in PEM files.
+    /// A certificate chain and its key in PEM files. Whether the files are there and fit is told by diagnoses, not by
+    /// its absence: a file that is being replaced must not take the certificate in service away.
     public struct CertificateFile: Equatable, Sendable {
         public var name: String
         public var certificatePath: String

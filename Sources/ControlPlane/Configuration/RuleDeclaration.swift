@@ -16,7 +16,8 @@ public struct RuleDeclaration: Equatable, Sendable {
         case container(id: String, port: Int?, network: String?)
     }
 
-    /// Unique within its source. Containers that declare the same rule (equal kind, hosts, path and listener) form one pool.
+    /// Unique within its source. Containers that declare the same rule (equal kind, hosts, path and listener) form one
+    /// pool.
     public var name: String
     public var kind: Kind
     public var listeners: [String]
@@ -25,11 +26,13 @@ public struct RuleDeclaration: Equatable, Sendable {
     public var path: String
     public var tls: TLS
     public var target: Target
+    /// A port of its own to listen on, asked for by a label of a tcp or udp rule; granted only where policy allows.
+    public var listenPort: Int?
     public var place: Place
 
     public init(
         name: String, kind: Kind = .http, listeners: [String] = [], hosts: [String] = [], path: String = "/",
-        tls: TLS = .unspecified, target: Target, place: Place
+        tls: TLS = .unspecified, target: Target, listenPort: Int? = nil, place: Place
     ) {
         self.name = name
         self.kind = kind
@@ -38,6 +41,7 @@ public struct RuleDeclaration: Equatable, Sendable {
         self.path = path
         self.tls = tls
         self.target = target
+        self.listenPort = listenPort
         self.place = place
     }
 }

@@ -1,0 +1,226 @@
+import Certificates
+import Contract
+import Foundation
+
+/// Reads one file's document into a configuration. Rules are read in `FileReader+Rules`, certificates in
+/// `FileReader+Certificates`.
+struct FileReader {
+    let path: String
+    let now: Date
+    var reader: SectionReader
+    var configuration: ApplianceConfiguration
+
+    /// Every listener that is named, also those that have a fault of their own.
+    var listenerNames: Set<String> = []
+    var listenersByName: [String: Listener] = [:]
+    /// Every certificate that is named; `nil` when it cannot be read.
+    var certificateFacts: [String: CertificateFacts?] = [:]
+
+    init(path: String, now: Date) {
+        self.path = path
+        self.now = now
+        reader = SectionReader(path: path)
+        configuration = ApplianceConfiguration(data: FileText.resolved("data", against: path))
+    }
+
+    /// In the order of the file.
+    func diagnoses(with syntax: [Diagnosis]) -> [Diagnosis] {
+        var all = (syntax + reader.diagnoses).enumerated()
+            .sorted { (Self.order($0.element), $0.offset) < (Self.order($1.element), $1.offset) }
+            .map(\.element)
+        if reader.omitted > 0 {
+            all.append(
+                Diagnosis(
+                    code: "more-diagnoses", severity: reader.omittedError ? .error : .warning,
+                    place: .file(path: path, line: 1, column: 1),
+                    found: "found \(reader.omitted) more faults than are told here", wanted: "wanted these mended first"
+                ))
+        }
+        return all
+    }
+
+    private static func order(_ diagnosis: Diagnosis) -> Int {
+        guard case .file(_, let line, let column) = diagnosis.place else { return 0 }
+        return line << 32 | column
+    }
+
+    mutating func read(_ written: Written) -> ApplianceConfiguration {
+        guard let file = reader.fields(written, as: Schema.file) else { return configuration }
+        if let data = reader.text("data", of: file) { configuration.data = FileText.resolved(data, against: path) }
+        configuration.workers = reader.number("workers", of: file)
+        readListeners(file)
+        readManagement(file)
+        readDocker(file)
+        readSettings(file)
+        readUsers(file)
+        readCertificates(file)
+        readRules(file)
+        if !file.has("rules"), !file.has("docker"), reader.errorCount == 0 {
+            reader.report(
+                "serves-nothing", .warning, at: file.position, found: "found neither rules nor a Docker engine",
+                wanted: "wanted \"rules\", or \"docker\" whose labelled containers are served")
+        }
+        return configuration
+    }
+
+    /// The fields of a section, or `nil` when it was left out.
+    private mutating func section(_ name: String, of file: Fields) -> Fields? {
+        guard let (field, pair) = file.written(name), case .section(let section) = field.type, !pair.value.isNothing
+        else { return nil }
+        return reader.fields(pair.value, as: section, subject: name)
+    }
+
+    /// The items of a list of mappings; each is named by its own name in diagnoses.
+    mutating func items(_ name: String, of file: Fields) -> [(written: Written, subject: String)] {
+        guard let (field, pair) = file.written(name), case .sections(let section) = field.type, !pair.value.isNothing
+        else { return [] }
+        guard case .list(let items) = pair.value.content else {
+            reader.report(
+                "wrong-type", at: pair.value.position, found: "\(pair.value.found) in \"\(name)\"",
+                wanted: "wanted \(field.type.wanted): lines that start with \"- \(section.fields[0].name):\"")
+            return []
+        }
+        return items.map { item in
+            guard case .mapping(let pairs) = item.content,
+                case .text(let name, _) = pairs.first(where: { $0.key == "name" })?.value.content
+            else { return (item, "") }
+            return (item, Shown.plain(name))
+        }
+    }
+
+    private mutating func readListeners(_ file: Fields) {
+        var named: [String: Position] = [:]
+        var addresses: [String: (name: String, position: Position)] = [:]
+        for (written, subject) in items("listeners", of: file) {
+            listenerNames.insert(subject)
+            let errorsBefore = reader.errorCount
+            guard let fields = reader.fields(written, as: Schema.listener, subject: subject) else { continue }
+            let name = reader.text("name", of: fields)
+            let address = reader.text("address", of: fields)
+            let wire = reader.text("protocol", of: fields).flatMap(Listener.WireProtocol.init(rawValue:))
+            guard let name, let address, let wire, reader.errorCount == errorsBefore else { continue }
+            guard isFirst(name, in: &named, at: fields.position("name"), kind: "listener") else { continue }
+            // A datagram socket and a stream socket do not meet; port 0 is another port each time.
+            let socket = (wire == .udp ? "udp " : "tcp ") + address
+            if let other = addresses[socket], !address.hasSuffix(":0") {
+                reader.report(
+                    "address-taken", at: fields.position("address"), subject: name,
+                    found: "found \(address), which listener \"\(other.name)\" has at line \(other.position.line)",
+                    wanted: "wanted an address for each listener")
+                continue
+            }
+            addresses[socket] = (name, fields.position("address"))
+            if wire == .tcp || wire == .udp {
+                reader.report(
+                    "not-served-yet", .warning, at: fields.position("protocol"), subject: name,
+                    found: "found protocol \(wire.rawValue), which is understood but not served yet",
+                    wanted: "wanted http or https for now")
+            }
+            let listener = Listener(name: name, address: address, wireProtocol: wire)
+            configuration.listeners.append(listener)
+            listenersByName[name] = listener
+        }
+        if file.has("listeners"), listenerNames.isEmpty, reader.errorCount == 0 {
+            reader.report(
+                "empty-list", at: file.position("listeners"), found: "found no listener",
+                wanted: "wanted at least one, such as { name: web, address: \":80\", protocol: http }")
+        }
+    }
+
+    mutating func isFirst(
+        _ name: String, in named: inout [String: Position], at position: Position, kind: String
+    ) -> Bool {
+        if let first = named[name] {
+            reader.report(
+                "duplicate-name", at: position, subject: name,
+                found: "found a second \(kind) named \"\(name)\"; the first is at line \(first.line)",
+                wanted: "wanted a name for each")
+            return false
+        }
+        named[name] = position
+        return true
+    }
+
+    private mutating func readManagement(_ file: Fields) {
+        guard let fields = section("management", of: file), let address = reader.text("address", of: fields) else {
+            return
+        }
+        if let listener = configuration.listeners.first(where: { $0.address == address && $0.wireProtocol != .udp }),
+            !address.hasSuffix(":0")
+        {
+            reader.report(
+                "address-taken", at: fields.position("address"), subject: "management",
+                found: "found \(address), which listener \"\(listener.name)\" has",
+                wanted: "wanted an address of its own")
+        }
+        configuration.management = address
+    }
+
+    private mutating func readDocker(_ file: Fields) {
+        guard let fields = section("docker", of: file) else { return }
+        var seen: Set<String> = []
+        for (text, position) in reader.texts("endpoint", of: fields) {
+            guard seen.insert(text).inserted else {
+                reader.report(
+                    "duplicate-endpoint", .warning, at: position, subject: "docker",
+                    found: "found \(Shown.quoted(text)) twice", wanted: "wanted each engine once")
+                continue
+            }
+            if let endpoint = try? Addresses.dockerEndpoint(text) { configuration.dockerEndpoints.append(endpoint) }
+        }
+        if !fields.has("endpoint"), reader.errorCount == 0 {
+            reader.report(
+                "missing-field", at: fields.position, subject: "docker", found: "found no \"endpoint\" in docker",
+                wanted: "wanted \(FieldType.dockerEndpoint.wanted)")
+        }
+    }
+
+    private mutating func readUsers(_ file: Fields) {
+        guard let fields = section("users", of: file) else { return }
+        configuration.users.edge = reader.text("edge", of: fields)
+        configuration.users.control = reader.text("control", of: fields)
+    }
+
+    private mutating func readSettings(_ file: Fields) {
+        if let fields = section("timeouts", of: file) {
+            func read(_ name: String, into field: WritableKeyPath<Timeouts, Int>) {
+                if let value = reader.number(name, of: fields) {
+                    configuration.settings.timeouts[keyPath: field] = value
+                }
+            }
+            read("head", into: \.head)
+            read("handshake", into: \.handshake)
+            read("bodyIdle", into: \.bodyIdle)
+            read("connect", into: \.connect)
+            read("firstByte", into: \.firstByte)
+            read("responseIdle", into: \.responseIdle)
+            read("keepAlive", into: \.keepAlive)
+            read("upstreamIdle", into: \.upstreamIdle)
+            read("drain", into: \.drain)
+        }
+        if let fields = section("limits", of: file) {
+            func read(_ name: String, into field: WritableKeyPath<Limits, Int>) {
+                if let value = reader.number(name, of: fields) { configuration.settings.limits[keyPath: field] = value }
+            }
+            read("headBytes", into: \.headBytes)
+            read("fieldCount", into: \.fieldCount)
+            read("bodyBytes", into: \.bodyBytes)
+            read("connectionsPerWorker", into: \.connectionsPerWorker)
+            read("idlePerEndpoint", into: \.idlePerEndpoint)
+        }
+        if let fields = section("accessLog", of: file), let output = reader.text("output", of: fields) {
+            let isWord = ["stdout", "stderr", "off"].contains(output)
+            configuration.settings.accessLog.output = isWord ? output : FileText.resolved(output, against: path)
+        }
+        if let fields = section("tls", of: file), let policy = reader.text("policy", of: fields) {
+            if let policy = Settings.TLSPolicy(rawValue: policy) {
+                configuration.settings.tlsPolicy = policy
+            } else {
+                reader.report(
+                    "not-available-yet", at: fields.position("policy"), subject: "tls",
+                    found: "found the policy custom, which is not available yet",
+                    wanted: "wanted modern or intermediate")
+            }
+        }
+    }
+}

@@ -1,0 +1,152 @@
+import Contract
+
+/// Every field of the file and of labels.
+enum Schema {
+    static let listLimit = 1_000
+    static let hoursLimit = 24
+    private static let wait = 1...hoursLimit * 3_600_000
+
+    static let listener = Section(
+        title: "a listener",
+        fields: [
+            Field(
+                "name", .name, .required,
+                says: "Its name, by which rules choose it; an open socket survives changes by it."),
+            Field("address", .address, .required, says: "IPv4:port, [IPv6]:port, or :port for every IPv4 address."),
+            Field(
+                "protocol", .choice(Listener.WireProtocol.allCases.map(\.rawValue)), .required,
+                says: "http (HTTP/1.1 and h2c), https (HTTP/1.1 and h2 by ALPN), tcp or udp."),
+        ])
+
+    static let management = Section(
+        title: "management",
+        fields: [
+            Field(
+                "address", .address, standard: "127.0.0.1:8600", says: "Where the management plane listens.")
+        ])
+
+    static let docker = Section(
+        title: "docker",
+        fields: [
+            Field(
+                "endpoint", alias: "endpoints", .several(.dockerEndpoint, limit: 64), standard: "no engine",
+                says: "The engine's socket, unix:///path or tcp://host:port; several are allowed.")
+        ])
+
+    static let tls = Section(
+        title: "tls",
+        fields: [
+            Field(
+                "policy", .choice(["modern", "intermediate", "custom"]), standard: "intermediate",
+                says: "modern: TLS 1.3 only. intermediate: TLS 1.2 with forward secrecy, and 1.3.")
+        ])
+
+    static let certificate = Section(
+        title: "a certificate",
+        fields: [
+            Field("name", .name, .required, says: "Its name, by which rules choose it."),
+            Field("certificate", .file, .required, says: "The chain as PEM, the certificate of the host first."),
+            Field("key", .file, .required, says: "Its private key as PEM, without a passphrase."),
+        ])
+
+    /// What labels and the file say alike of a rule.
+    static let hosts = Field(
+        "hosts", alias: "host", .several(.host, limit: listLimit),
+        says: "Host names; *.suffix for every name one label below or deeper; * for every other host.")
+    static let host = Field("host", alias: "hosts", hosts.type, says: hosts.documentation)
+    static let path = Field("path", .path, standard: "/", says: "Path prefix, by whole segments; the longest wins.")
+    static let ruleTLS = Field(
+        "tls", .tls, standard: "served with and without TLS",
+        says: "auto, off, or a certificate's name; with TLS, plain requests are redirected.")
+    static let listeners = Field(
+        "listeners", alias: "listener", .several(.name, limit: listLimit),
+        standard: "every http and https listener", says: "The listeners that serve it; needed for tcp and udp.")
+    static let port = Field(
+        "port", .integer(1...65_535), standard: "the only port the image exposes", says: "The container's port.")
+    static let network = Field(
+        "network", .name, standard: "one that the host can reach", says: "The container's network to reach it by.")
+
+    static let rule = Section(
+        title: "a rule",
+        fields: [
+            Field("name", .name, .required, says: "Its name, unique in the file."),
+            hosts, path, listeners, ruleTLS,
+            Field(
+                "endpoints", alias: "endpoint", .several(.endpoint, limit: listLimit), .required,
+                says: "Where its traffic goes: IPv4:port, [IPv6]:port or name:port."),
+        ])
+
+    static let shortLabels = Section(title: "the short form", fields: [host, path, port, ruleTLS, network])
+    static let httpLabels = Section(title: "an http rule", fields: [hosts, path, port, network, ruleTLS, listeners])
+    static let streamLabels = Section(
+        title: "a tcp or udp rule",
+        fields: [
+            listeners,
+            Field("listen", .integer(1...65_535), says: "A port of its own to listen on, where policy allows."),
+            port, network, ruleTLS,
+        ])
+
+    static let timeouts = Section(
+        title: "timeouts",
+        fields: [
+            Field("head", .duration(wait), standard: "10s", says: "First to last byte of a request head. Answer: 408."),
+            Field("handshake", .duration(wait), standard: "10s", says: "The TLS handshake, from accept."),
+            Field(
+                "bodyIdle", .duration(wait), standard: "60s", says: "No byte of the request body moving. Answer: 408."),
+            Field("connect", .duration(wait), standard: "5s", says: "TCP connect to an endpoint. Answer: 504."),
+            Field(
+                "firstByte", .duration(wait), standard: "60s",
+                says: "End of the request to the first byte of the response. Answer: 504."),
+            Field(
+                "responseIdle", .duration(wait), standard: "60s", says: "No byte of the response moving, either side."),
+            Field("keepAlive", .duration(wait), standard: "75s", says: "An idle keep-alive connection of a client."),
+            Field("upstreamIdle", .duration(wait), standard: "60s", says: "An idle pooled connection to an endpoint."),
+            Field(
+                "drain", .duration(0...hoursLimit * 3_600_000), standard: "30s",
+                says: "After SIGTERM, exchanges in flight get this long to finish."),
+        ])
+
+    static let limits = Section(
+        title: "limits",
+        fields: [
+            Field(
+                "headBytes", .size(1_024...61_440), standard: "32KiB",
+                says: "Request or response head. Answer: 431 (request), 502 (response)."),
+            Field("fieldCount", .integer(1...256), standard: "128", says: "Fields in a head. Answer: 431."),
+            Field("bodyBytes", .size(0...Int.max), standard: "0", says: "Request body; 0 means no limit. Answer: 413."),
+            Field(
+                "connectionsPerWorker", .integer(1...4_000_000), standard: "100000",
+                says: "Open client connections of one worker; beyond it the listener waits."),
+            Field(
+                "idlePerEndpoint", .integer(0...1_000_000), standard: "256",
+                says: "Idle pooled connections of one worker to one endpoint."),
+        ])
+
+    static let accessLog = Section(
+        title: "accessLog",
+        fields: [Field("output", .text, standard: "stdout", says: "stdout, stderr, off, or the path of a file.")])
+
+    static let users = Section(
+        title: "users",
+        fields: [
+            Field("edge", .user, standard: "a number of its own that owns nothing", says: "Whom the edge runs as."),
+            Field("control", .user, standard: "the supervisor's", says: "Whom the control plane runs as."),
+        ])
+
+    static let file = Section(
+        title: "the file",
+        fields: [
+            Field("data", .file, standard: "./data", says: "State: database, certificates, last good snapshot."),
+            Field("workers", .integer(1...256), standard: "one a core", says: "Worker threads of the edge."),
+            Field("listeners", .sections(listener), .required, says: "Accepting addresses."),
+            Field("management", .section(management), says: "The management plane."),
+            Field("docker", .section(docker), says: "Docker engines whose labelled containers are served."),
+            Field("tls", .section(tls), says: "What clients must speak."),
+            Field("certificates", .sections(certificate), says: "Certificates from PEM files."),
+            Field("rules", .sections(rule), says: "What is served from where, beside what containers ask for."),
+            Field("timeouts", .section(timeouts), says: "How long each wait may last."),
+            Field("limits", .section(limits), says: "What one peer may take."),
+            Field("accessLog", .section(accessLog), says: "Where a line for each exchange is written."),
+            Field("users", .section(users), says: "Who runs what when started by root."),
+        ])
+}
