@@ -55,16 +55,6 @@ def install(short: bool) -> None:
         raise SystemExit(f"{script} ended with code {done.returncode}; install by hand and say --no-install")
 
 
-def make_certificate(folder: Path) -> None:
-    """A self-signed P-256 certificate for the hosts of the scenarios, valid for two days."""
-    processes.run([
-        "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-        "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,DNS:*.bench.test",
-        "-keyout", str(folder / "bench.key"), "-out", str(folder / "bench.pem"),
-    ], timeout=20)
-    (folder / "bench.key").chmod(0o644)
-
-
 def present(peers: list[Peer], asked: bool) -> list[Peer]:
     """Peers that are installed; one that was asked for by name and is not ends the run."""
     found = []
@@ -130,7 +120,7 @@ def main() -> int:
     scratch = place.Scratch()
     results: list[Found] = []
     try:
-        make_certificate(scratch.path)
+        scratch.make_certificate()
         with processes.Fleet() as fleet:
             bench = Bench(fleet, scratch, place.Cores.choose(), plan, say)
             for scenario in chosen:

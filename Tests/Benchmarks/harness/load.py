@@ -23,7 +23,8 @@ HOSTS = """
 local requests, at = {}, 0
 function init(args)
     for number = 1, %d do
-        requests[number] = wrk.format("GET", nil, {["Host"] = "h" .. number .. ".bench.test"})
+        local headers = {["Host"] = "h" .. number .. ".bench.test", ["Connection"] = wrk.headers["Connection"]}
+        requests[number] = wrk.format(nil, nil, headers)
     end
 end
 function request()

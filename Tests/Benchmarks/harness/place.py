@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import socket
+import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,26 @@ class Scratch:
         path = self.path / name
         path.mkdir(parents=True, exist_ok=True)
         return path
+
+    @property
+    def certificate(self) -> Path:
+        return self.path / "bench.pem"
+
+    @property
+    def key(self) -> Path:
+        return self.path / "bench.key"
+
+    def make_certificate(self) -> None:
+        """A self-signed P-256 certificate for the hosts of the scenarios, valid for two days."""
+        subprocess.run(
+            [
+                "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,DNS:*.bench.test",
+                "-keyout", str(self.key), "-out", str(self.certificate),
+            ],
+            check=True, capture_output=True, timeout=20)
+        # Programs that drop their privileges read it too; it is worth nothing.
+        self.key.chmod(0o644)
 
     def remove(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)

@@ -90,7 +90,7 @@ class Peer(ABC):
         folder = scratch.folder(f"{self.label}-{scenario.name}{'-counted' if counted else ''}")
         setup = Setup(
             scenario=scenario, port=place.free_port(), backend=backend, folder=folder,
-            certificate=scratch.path / "bench.pem", key=scratch.path / "bench.key", log=self.log,
+            certificate=scratch.certificate, key=scratch.key, log=self.log,
             descriptors=probe.descriptor_limit())
         argv = [str(program), *self.configure(setup)]
         if counted:
