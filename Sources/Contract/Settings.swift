@@ -27,7 +27,8 @@ public struct Timeouts: Equatable, Sendable, Encodable {
         case head, handshake, bodyIdle, connect, firstByte, responseIdle, keepAlive, upstreamIdle, tunnelIdle, drain
     }
 
-    /// From the first byte of a request head (or from accept, or the end of the TLS handshake) to its last. Answer: 408.
+    /// From the first byte of a request head (or from accept, or the end of the TLS handshake) to its last.
+    /// Answer: 408.
     public var head = 10_000
     /// The TLS handshake, from accept.
     public var handshake = 10_000

@@ -1,4 +1,5 @@
-/// What is wrong with something a person, a label or a file asked for: where, what was found, what is wanted, what to do.
+/// What is wrong with something a person, a label or a file asked for: where, what was found, what is wanted, what
+/// to do.
 public struct Diagnosis: Equatable, Hashable, Sendable, Codable {
     public enum Severity: String, Sendable, Codable { case warning, error }
 

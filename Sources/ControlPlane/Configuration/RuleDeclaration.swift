@@ -16,7 +16,8 @@ public struct RuleDeclaration: Equatable, Sendable {
         case container(id: String, port: Int?, network: String?)
     }
 
-    /// Unique within its source. Containers that declare the same rule (equal kind, hosts, path and listener) form one pool.
+    /// Unique within its source. Containers that declare the same rule (equal kind, hosts, path and listener) form one
+    /// pool.
     public var name: String
     public var kind: Kind
     public var listeners: [String]
