@@ -1,4 +1,4 @@
-/// A response as a client sees it. Read by a parser of the tests' own, so that it does not share the product's mistakes.
+/// A response as a client sees it. Read by a parser of the tests' own, which does not share the product's mistakes.
 public struct Answer: Sendable, Equatable, CustomStringConvertible {
     public var status: Int
     /// Names in lower case, in the order they came.

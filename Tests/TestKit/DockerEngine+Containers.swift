@@ -1,7 +1,8 @@
 import Foundation
 
 extension DockerEngine {
-    /// Serves `/` with the container's name, `/slow` after a while, `/echo` with what it received; made of busybox alone.
+    /// Serves `/` with the container's name, `/cgi-bin/slow` after a while, `/cgi-bin/echo` with what it received; made
+    /// of busybox alone.
     public static let webImage = "local/web:1"
 
     func importWebImage() async throws {

@@ -92,7 +92,8 @@ public struct ProgramFailed: Error, CustomStringConvertible {
 }
 
 /// Runs a program to its end.
-/// - Throws: ``ProgramFailed`` when it exits with another status than 0 and `anyStatus` is false, or ``DeadlinePassed``.
+/// - Throws: ``ProgramFailed`` when it exits with another status than 0 and `anyStatus` is false, or
+///   ``DeadlinePassed``.
 @discardableResult
 public func run(
     _ path: String, _ arguments: [String], within limit: Duration = .seconds(30), anyStatus: Bool = false,
