@@ -34,6 +34,7 @@ async def read_body(reader, fields):
 
 
 async def answer(writer, path, head, body):
+    bare = head.startswith("HEAD ")
     path, _, query = path.partition("?")
     text = NAME
     if path == "/slow":
@@ -62,7 +63,8 @@ async def answer(writer, path, head, body):
             await writer.drain()
         return None
     data = text.encode("latin-1")
-    writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(data)}\r\nX-Upstream: {NAME}\r\n\r\n".encode() + data)
+    writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(data)}\r\nX-Upstream: {NAME}\r\n\r\n".encode())
+    writer.write(b"" if bare else data)
     return await writer.drain()
 
 
