@@ -63,6 +63,15 @@ struct DocumentTests {
         #expect(faults.isEmpty, "\(told("links to absent symbols:", faults))")
     }
 
+    @Test("the reference names every field that the file or a label may hold")
+    func reference() {
+        let schema = repository.text(of: "Sources/ControlPlane/Configuration/Schema.swift")
+        let page = repository.text(of: "Sources/kontainers/kontainers.docc/Configuration.md")
+        let fields = schema.matches(of: /Field\(\s*"(\w+)"/).map { String($0.output.1) }
+        let missing = Set(fields).filter { !page.contains(".\($0)`") && !page.contains("`\($0)`") }
+        #expect(missing.isEmpty, "\(told("fields that Configuration.md does not name:", missing.sorted()))")
+    }
+
     private func lines(of document: String) -> [(Int, String)] {
         repository.text(of: document).components(separatedBy: "\n").enumerated().map { ($0 + 1, $1) }
     }
