@@ -70,7 +70,7 @@ struct ImportTests {
     @Test("each C module is seen by one module only")
     func wallsAroundC() {
         var users: [String: Set<String>] = [:]
-        for file in repository.files {
+        for file in repository.sources {
             for (name, _) in file.imports {
                 guard let module = shelves.modules[name], module.folder.hasPrefix("Sources/Platform/C") else {
                     continue

@@ -40,6 +40,7 @@ struct SafetyTests {
     /// A comment counts when it stands on the line itself or ends on the line above the statement's first line, which
     /// may be up to four lines of the same statement or its attributes higher.
     private func check<Output>(_ pattern: Regex<Output>, called kind: String) {
+        let pattern = pattern.wordBoundaryKind(.simple)
         var faults: [String] = []
         for file in repository.sources {
             for (index, line) in file.code.enumerated() where line.contains(pattern) {

@@ -46,7 +46,8 @@ struct SourceFile: Sendable {
 
     /// Where `pattern` stands in the code, as `path:line`.
     func places<Output>(of pattern: Regex<Output>, in view: KeyPath<SourceFile, [String]> = \.code) -> [String] {
-        self[keyPath: view].enumerated().filter { $1.contains(pattern) }.map { "\(path):\($0.offset + 1)" }
+        let pattern = pattern.wordBoundaryKind(.simple)
+        return self[keyPath: view].enumerated().filter { $1.contains(pattern) }.map { "\(path):\($0.offset + 1)" }
     }
 }
 

@@ -44,7 +44,7 @@ struct Function {
     var body: String
 
     var asserts: Bool { body.contains(/#expect|#require|\bconfirmation\(|Issue\.record/) }
-    var calls: Set<String> { Set(body.matches(of: /\b(\w+)\s*[({]/).map { String($0.output.1) }) }
+    var calls: Set<String> { Set(body.matches(of: /(\w+)\s*[({]/).map { String($0.output.1) }) }
 
     /// Found by counting braces in the code view, where literals and comments are blank.
     static func all(in file: SourceFile) -> [Function] {
