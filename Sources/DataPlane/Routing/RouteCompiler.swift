@@ -103,8 +103,8 @@ public final class RouteCompiler {
         var writer = TableWriter(rules: rules, records: registry.records, hashing: hashing)
         for rule in rules { writer.add(rule) }
         writer.finish()
-        let table = unsafe RouteTable(
-            revision: revision, epoch: epoch, rules: rules, listeners: listenerIndexes, block: writer.arena.block)
+        let table = RouteTable(
+            revision: revision, epoch: epoch, rules: rules, listeners: listenerIndexes, arena: writer.arena)
         return (table, diagnoses(of: writer.conflicts))
     }
 
