@@ -40,7 +40,9 @@ extension Worker {
     private func writeRequestLine(_ bytes: Span<UInt8>, _ output: Buffer) {
         output.append(bytes.extracting(requestHead.methodStart..<requestHead.methodEnd))
         output.append(UInt8(ascii: " "))
-        if requestHead.isAsterisk {
+        let isEmpty = requestHead.pathStart == requestHead.targetEnd
+        // RFC 9112 §3.2.4: OPTIONS of a whole server, in absolute-form without a path, becomes asterisk-form.
+        if requestHead.isAsterisk || requestHead.method == .options && isEmpty {
             output.append(UInt8(ascii: "*"))
         } else {
             // origin-form (RFC 9112 §3.2.1), whatever form the client used.
