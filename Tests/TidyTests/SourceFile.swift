@@ -160,7 +160,7 @@ private struct Lexer {
     /// Compares without making a string: this runs for every byte of the tree.
     private func starts(_ text: StaticString) -> Bool {
         guard at + text.utf8CodeUnitCount <= bytes.count else { return false }
-        return unsafe text.withUTF8Buffer { buffer in
+        return text.withUTF8Buffer { buffer in
             for index in 0..<buffer.count where unsafe buffer[index] != bytes[at + index] { return false }
             return true
         }
