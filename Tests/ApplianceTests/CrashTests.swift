@@ -116,7 +116,7 @@ extension ApplianceTests {
             // The upstream's own port is one that somebody has.
             let appliance = try Appliance(wanted, web: upstream.port)
             do {
-                try await appliance.logged("\(upstream.port)", "in use")
+                try await appliance.logged("\(upstream.port)", "taken")
                 let url = "https://site.test:\(appliance.secure)/"
                 try await eventually("the other listener") {
                     try await run(
