@@ -40,9 +40,9 @@ struct FileCertificatesTests {
             folder, rules: "rules: [{ name: a, host: x, endpoint: 'h:1', tls: local }]")
         #expect(said.count == 2)
         #expect(
-            said.first?.hasPrefix("3:30: error: found no file \"/certs/local.pem\"; wanted a file that is there")
+            said.first?.hasPrefix("3:31: error: found no file \"/certs/local.pem\"; wanted a file that is there")
                 == true)
-        #expect(said.last?.hasPrefix("3:51: error: found no file \"/certs/local.key\"") == true)
+        #expect(said.last?.hasPrefix("3:53: error: found no file \"/certs/local.key\"") == true)
         #expect(configuration?.certificates.map(\.name) == ["local"])
         #expect(configuration?.rules.map(\.name) == ["a"])
     }
@@ -56,11 +56,11 @@ struct FileCertificatesTests {
         try folder.write(chain, to: "certs/local.pem")
         #expect(
             try load(folder).said == [
-                "3:51: error: found a ECDSA P-256 key that does not belong to the certificate's ECDSA P-256 key, in "
+                "3:53: error: found a key (ECDSA P-256) that does not belong to the certificate (ECDSA P-256), in "
                     + "\"/certs/local.key\"; wanted the key that the certificate was made for [key-mismatch]"
             ])
         let swapped = "- { name: local, certificate: certs/local.key, key: certs/local.pem }"
-        #expect(try load(folder, certificates: swapped).said.map { $0.prefix(5) } == ["3:30:", "3:51:"])
+        #expect(try load(folder, certificates: swapped).said.map { $0.prefix(5) } == ["3:31:", "3:53:"])
     }
 
     @Test("an expired one is an error, one that ends soon a warning")
@@ -69,9 +69,9 @@ struct FileCertificatesTests {
         try folder.writeCertificate(until: 10 * 86_400)
         let soon = try load(folder).said
         #expect(soon.count == 1)
-        #expect(soon.first?.hasPrefix("3:30: warning: found it to expire on ") == true)
+        #expect(soon.first?.hasPrefix("3:31: warning: found it to expire on ") == true)
         let expired = try load(folder, now: Date().addingTimeInterval(11 * 86_400)).said
-        #expect(expired.first?.hasPrefix("3:30: error: found it expired since ") == true)
+        #expect(expired.first?.hasPrefix("3:31: error: found it expired since ") == true)
     }
 
     @Test("a key that everybody may read is a warning")
@@ -82,7 +82,7 @@ struct FileCertificatesTests {
         try folder.write(key, to: "certs/local.key", mode: 0o644)
         #expect(
             try load(folder).said == [
-                "3:51: warning: found a private key that every user may read, \"/certs/local.key\"; wanted mode 600: "
+                "3:53: warning: found a private key that every user may read, \"/certs/local.key\"; wanted mode 600: "
                     + "chmod 600 /certs/local.key [key-readable-by-all]"
             ])
     }
@@ -106,10 +106,11 @@ struct FileCertificatesTests {
                 "5:71: warning: found certificate \"local\" without the name \"a.b.site.test\", which clients will "
                     + "refuse; wanted a certificate with that name; this one has site.test, *.site.test "
                     + "[certificate-does-not-cover]",
-                "7:54: warning: found tls auto, and no certificate in the file for \"other.test\": none is "
-                    + "obtained automatically yet; wanted a certificate in \"certificates\" that names the host [not-served-yet]",
-                "8:50: error: found no certificate named \"lokal\"; did you mean \"local\"? [unknown-certificate]",
-                "9:50: error: found tls off on https listeners alone; wanted an http listener, or no \"tls\" "
+                "7:55: warning: found tls auto, and no certificate in the file for \"other.test\": none is "
+                    + "obtained automatically yet; wanted a certificate in \"certificates\" that names the host "
+                    + "[not-served-yet]",
+                "8:51: error: found no certificate named \"lokal\"; did you mean \"local\"? [unknown-certificate]",
+                "9:51: error: found tls off on https listeners alone; wanted an http listener, or no \"tls\" "
                     + "[no-http-listener]",
             ])
         #expect(configuration?.rules.map(\.name) == ["a", "b", "c"])
