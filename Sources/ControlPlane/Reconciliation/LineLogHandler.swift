@@ -1,8 +1,6 @@
+import FoundationEssentials
+import Kernel
 public import Logging
-
-#if canImport(Glibc)
-    import Glibc
-#endif
 
 /// One line for each event on standard error: time, level, who, message, fields. Whatever a field holds (a label's bytes, an
 /// engine's words) stays on its line: control characters are escaped.
@@ -29,7 +27,8 @@ public struct LineLogHandler: LogHandler {
         let line = Self.line(
             time: Self.time(), level: event.level, label: label, message: "\(event.message)", fields: fields)
         // One write a line, so that lines of several processes on one stream do not mix.
-        fputs(line, unsafe stderr)
+        // A log that nobody takes must not stop the program.
+        try? System.writeAll(2, Array(line.utf8).span)
     }
 
     static func line(
@@ -54,7 +53,8 @@ public struct LineLogHandler: LogHandler {
             switch scalar {
             case "\n": line += "\\n"
             case "\"" where quoted: line += "\\\""
-            case _ where scalar.properties.generalCategory == .control: line += "\\u{\(String(scalar.value, radix: 16))}"
+            case _ where scalar.properties.generalCategory == .control:
+                line += "\\u{\(String(scalar.value, radix: 16))}"
             case _: line.unicodeScalars.append(scalar)
             }
         }
@@ -62,15 +62,6 @@ public struct LineLogHandler: LogHandler {
 
     /// UTC with milliseconds, RFC 3339.
     private static func time() -> String {
-        var now = timespec()
-        unsafe clock_gettime(CLOCK_REALTIME, &now)
-        var seconds = now.tv_sec
-        var parts = tm()
-        unsafe gmtime_r(&seconds, &parts)
-        func two(_ number: CInt) -> String { number < 10 ? "0\(number)" : "\(number)" }
-        let milliseconds = String(now.tv_nsec / 1_000_000)
-        let date = "\(parts.tm_year + 1_900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))"
-        return "\(date)T\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec))."
-            + String(repeating: "0", count: 3 - milliseconds.count) + "\(milliseconds)Z"
+        Date().formatted(.iso8601.year().month().day().time(includingFractionalSeconds: true))
     }
 }
