@@ -157,8 +157,13 @@ private struct Lexer {
 
     private func byte(_ index: Int) -> UInt8? { index < bytes.count ? bytes[index] : nil }
 
+    /// Compares without making a string: this runs for every byte of the tree.
     private func starts(_ text: StaticString) -> Bool {
-        "\(text)".utf8.enumerated().allSatisfy { byte(at + $0) == $1 }
+        guard at + text.utf8CodeUnitCount <= bytes.count else { return false }
+        return text.withUTF8Buffer { buffer in
+            for index in 0..<buffer.count where unsafe buffer[index] != bytes[at + index] { return false }
+            return true
+        }
     }
 
     private mutating func takeCode() {
