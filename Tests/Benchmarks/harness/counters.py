@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import time
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from .processes import StartFailure, prepare
 
 HARDWARE = ["instructions:u", "instructions:k", "cycles:u", "cycles:k"]
 SYSTEM_CALLS = "raw_syscalls:sys_enter"
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def parse_perf(text: str) -> dict[str, float]:
@@ -115,27 +113,21 @@ def system_call_method() -> str | None:
     return "strace" if shutil.which("strace") else None
 
 
-@dataclass(frozen=True)
-class CPUTime:
-    """CPU time of a set of processes, in nanoseconds. `total` is exact, the parts are sampled by the timer tick."""
-
-    total: int
-    user: int
-    kernel: int
-
-    def __sub__(self, other: "CPUTime") -> "CPUTime":
-        return CPUTime(self.total - other.total, self.user - other.user, self.kernel - other.kernel)
+def cpu_time(pids: list[int]) -> int:
+    """CPU time of these processes with all their threads, in nanoseconds, exact."""
+    # The clock of another process (clock_getcpuclockid): its id inverted, shifted, marked as scheduler time.
+    return sum(time.clock_gettime_ns((~pid << 3) | 2) for pid in pids)
 
 
-def cpu_time(pids: list[int]) -> CPUTime:
-    total = user = kernel = 0
-    for pid in pids:
-        # The clock of another process (clock_getcpuclockid): its id inverted, shifted, marked as scheduler time.
-        total += time.clock_gettime_ns((~pid << 3) | 2)
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        user += int(fields[11]) * 1_000_000_000 // _TICKS
-        kernel += int(fields[12]) * 1_000_000_000 // _TICKS
-    return CPUTime(total, user, kernel)
+def per_request(cpu: int, counts: dict[str, float], requests: int) -> dict[str, float]:
+    """Counts of a window by their names in the report, divided by its requests."""
+    costs: dict[str, float] = {"cpu_ns": cpu}
+    for event, name in zip(HARDWARE, ["user_instructions", "kernel_instructions", "user_cycles", "kernel_cycles"]):
+        if event in counts:
+            costs[name] = counts[event]
+    if "user_cycles" in costs and "kernel_cycles" in costs:
+        costs["cycles"] = costs["user_cycles"] + costs["kernel_cycles"]
+    return {name: value / max(requests, 1) for name, value in costs.items()}
 
 
 class Costs:
@@ -153,18 +145,7 @@ class Costs:
     def stop(self, requests: int) -> dict[str, float]:
         """Costs per request, given the requests of the window."""
         spent = cpu_time(self._pids) - self._before
-        found = self._perf.stop() if self._perf else {}
-        share = spent.user / (spent.user + spent.kernel) if spent.user + spent.kernel else 0.0
-        costs = {
-            "cpu_ns": spent.total, "user_ns": spent.total * share, "kernel_ns": spent.total * (1 - share),
-        }
-        names = ["user_instructions", "kernel_instructions", "user_cycles", "kernel_cycles"]
-        for event, name in zip(HARDWARE, names):
-            if event in found:
-                costs[name] = found[event]
-        if "user_cycles" in costs and "kernel_cycles" in costs:
-            costs["cycles"] = costs["user_cycles"] + costs["kernel_cycles"]
-        return {name: value / max(requests, 1) for name, value in costs.items()}
+        return per_request(spent, self._perf.stop() if self._perf else {}, requests)
 
 
 class SystemCalls:

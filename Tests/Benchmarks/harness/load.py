@@ -13,7 +13,8 @@ REPORT = """
 function done(summary, latency, requests)
     local e = summary.errors
     io.write(string.format(
-        '\\nREPORT {"requests": %d, "microseconds": %d, "bytes": %d, "p50": %g, "p99": %g, "failed": %d, "refused": %d}\\n',
+        '\\nREPORT {"requests": %d, "microseconds": %d, "bytes": %d, "p50": %g, "p99": %g, ' ..
+            '"failed": %d, "refused": %d}\\n',
         summary.requests, summary.duration, summary.bytes, latency:percentile(50), latency:percentile(99),
         e.connect + e.read + e.write + e.timeout, e.status))
 end

@@ -6,18 +6,19 @@ import statistics
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from peers import Peer, Running
 
-from . import callgrind, counters, memory, place
+from . import callgrind, counters, memory, place, sampling
 from .backend import Backend
 from .load import Load
 from .processes import Fleet, StartFailure
 from .scenarios import Scenario
 
 SYSTEM_CALL_SECONDS = 1
-CALLGRIND_SECONDS = 4
+SAMPLE_SECONDS = 1
 FAILURES = (StartFailure, OSError, subprocess.SubprocessError)
 
 
@@ -30,6 +31,8 @@ class Plan:
     warm_up: int = 1
     rates: bool = True
     """Whether a second pass on two cores measures rates and latencies."""
+    profile: bool = False
+    """Whether the functions that time and instructions go to are listed too."""
     instructions: str = "auto"
     """`perf`, `callgrind`, `off`, or `auto`: perf where there are hardware counters, else callgrind."""
 
@@ -47,6 +50,7 @@ class Found:
     peer: Peer
     rounds: list[dict[str, float]] = field(default_factory=list)
     failure: str | None = None
+    profile: list[str] = field(default_factory=list)
 
     @property
     def median(self) -> dict[str, float]:
@@ -79,7 +83,7 @@ class Bench:
         found = [Found(peer) for peer in peers]
         if scenario.idle:
             for one in found:
-                self._attempt(one, lambda one=one: self._idle(scenario, one))
+                self._attempt(one, partial(self._idle, scenario, one))
             return found
         self._loads(scenario, found)
         if self._plan.by_callgrind:
@@ -104,12 +108,12 @@ class Bench:
                 self._fleet, self._scratch, scenario, self._backend.port, self._cores.proxy)
 
         for one in found:
-            self._attempt(one, lambda one=one: start(one))
+            self._attempt(one, partial(start, one))
         for number in range(self._plan.rounds):
             # Each round starts with another peer, so that no one is always first after the pause.
             for one in found[number % len(found):] + found[:number % len(found)]:
                 if one.failure is None:
-                    self._attempt(one, lambda one=one: self._round(scenario, one, running[one.peer.label]))
+                    self._attempt(one, partial(self._round, scenario, one, running[one.peer.label]))
         for proxy in running.values():
             self._fleet.stop(proxy.child)
 
@@ -136,6 +140,9 @@ class Bench:
             if per_request is not None:
                 numbers["system_calls"] = per_request
 
+        if sampling.wanted() or plan.profile:
+            numbers |= self._sample(scenario, found, proxy, load, numbers["cpu_ns"])
+
         if plan.rates and self._cores.two:
             self._backend.move(self._cores.load)
             outcome = load.run(plan.seconds, self._cores.load)
@@ -148,6 +155,20 @@ class Bench:
         found.rounds.append(numbers)
         self._say(f"  {found.peer.label:<14} {_brief(numbers)}")
 
+    def _sample(
+        self, scenario: Scenario, found: Found, proxy: Running, load: Load, cpu: float
+    ) -> dict[str, float]:
+        samples = sampling.Samples(proxy.pids, self._scratch.folder("work"))
+        samples.start()
+        try:
+            load.run(SAMPLE_SECONDS, self._cores.proxy)
+        finally:
+            samples.stop()
+        if self._plan.profile:
+            found.profile.append(f"CPU time, sampled\n{samples.functions()}")
+        share = samples.user_share() if sampling.wanted() else None
+        return {} if share is None else {"user_ns": cpu * share, "kernel_ns": cpu * (1 - share)}
+
     def _count(self, scenario: Scenario, found: Found) -> None:
         """User instructions inside valgrind; a failure leaves the other numbers standing and is said."""
         try:
@@ -156,9 +177,11 @@ class Bench:
             self._backend.move(self._cores.load)
             folder = self._scratch.folder(f"{found.peer.label}-{scenario.name}-counted")
             load = Load(scenario, proxy.port, folder)
-            count = callgrind.instructions_per_request(
-                proxy.child.pid, folder, load, CALLGRIND_SECONDS, self._cores.load)
+            count, functions = callgrind.instructions_per_request(
+                proxy.child.pid, folder, load, scenario.tls, self._cores.load)
             self._fleet.stop(proxy.child)
+            if self._plan.profile:
+                found.profile.append(f"User instructions per request, counted inside valgrind\n{functions}")
         except FAILURES as failure:
             self._say(f"  {found.peer.label} NOT MEASURED: user instructions: {failure}")
             return

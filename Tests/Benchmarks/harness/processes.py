@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import FrameType, TracebackType
 
@@ -19,7 +19,7 @@ class StartFailure(Exception):
     """A program did not come up, or ended by itself."""
 
 
-def prepare(core: int | None):
+def prepare(core: int | None) -> Callable[[], None]:
     """What a child does before it becomes its program: pin itself, and die with us even if we are killed."""
 
     def run() -> None:
@@ -133,16 +133,16 @@ def pin(pid: int, core: int) -> None:
 
 
 def end_on_signals() -> None:
-    """SIGTERM and SIGHUP end the run as Ctrl-C does: through every `finally`."""
+    """SIGINT (even where a shell had it ignored), SIGTERM and SIGHUP end the run through every `finally`."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupt)
 
 
-def wait_until(what: str, child: Child, ready, timeout: float) -> None:
+def wait_until(what: str, child: Child, ready: Callable[[], bool], timeout: float) -> None:
     """Polls `ready` until it is true, the child ends, or `timeout` seconds have passed."""
     deadline = time.monotonic() + timeout
     while True:

@@ -135,7 +135,7 @@ class Report:
         if self._machine["system_calls_by"] is None:
             notes.append("NOT MEASURED: system calls: neither perf's tracepoints nor strace are there.")
         if any(one.peer.logs_always for _, found in self._scenarios for one in found):
-            notes.append("Kontainers writes its access log (to /dev/null) and keeps metrics; peers do only as NAME+log.")
+            notes.append("Kontainers logs each request (to /dev/null) and keeps metrics; peers log only as NAME+log.")
         notes += [
             f"FAILED: {one.peer.label} in {scenario.name}: {one.failure.splitlines()[0]}"
             for scenario, found in self._scenarios for one in found if one.failure
@@ -180,4 +180,8 @@ class Report:
         markdown, data = Path(f"{stem}.md"), Path(f"{stem}.json")
         markdown.write_text(self.markdown())
         data.write_text(json.dumps(self.as_json(), indent=1) + "\n")
+        for scenario, found in self._scenarios:
+            for one in found:
+                if one.profile:
+                    Path(f"{stem}-{scenario.name}-{one.peer.label}.profile.txt").write_text("\n\n".join(one.profile))
         return markdown, data

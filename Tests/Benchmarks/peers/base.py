@@ -27,6 +27,8 @@ class Setup:
     log: bool
     """Whether it writes an access log (to /dev/null)."""
     descriptors: int
+    counted: bool = False
+    """Whether it runs inside valgrind."""
 
     @property
     def hosts(self) -> list[str]:
@@ -71,6 +73,10 @@ class Peer(ABC):
     def environment(self, setup: Setup) -> dict[str, str]:
         return {}
 
+    def countable(self, program: Path, folder: Path) -> Path:
+        """The executable that valgrind is given."""
+        return program
+
     def version(self) -> str:
         program = self.program()
         if program is None:
@@ -91,10 +97,10 @@ class Peer(ABC):
         setup = Setup(
             scenario=scenario, port=place.free_port(), backend=backend, folder=folder,
             certificate=scratch.certificate, key=scratch.key, log=self.log,
-            descriptors=probe.descriptor_limit())
+            descriptors=probe.descriptor_limit(), counted=counted)
         argv = [str(program), *self.configure(setup)]
         if counted:
-            argv = callgrind.prefix(folder) + argv
+            argv = callgrind.prefix(folder) + [str(self.countable(program, folder)), *argv[1:]]
         child = fleet.start(self.label, argv, core, folder, self.environment(setup), silent=self.log)
         for host in {scenario.hosts[0], scenario.hosts[-1]}:
             probe.wait_for_answer(

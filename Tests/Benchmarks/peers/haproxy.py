@@ -1,4 +1,4 @@
-"""HAProxy: one thread, hosts looked up in a map, upstream connections shared. Debian's and the current long-term one."""
+"""HAProxy: one thread, hosts looked up in a map, upstream connections shared. Debian's, and a later one."""
 
 from __future__ import annotations
 

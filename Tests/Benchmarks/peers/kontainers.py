@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
 
-from harness import place
+from harness import callgrind, place
 
 from .base import Peer, Setup
 
@@ -51,6 +52,9 @@ class Kontainers(Peer):
     def program(self) -> Path | None:
         return self.edge if self.edge.is_file() else None
 
+    def countable(self, program: Path, folder: Path) -> Path:
+        return callgrind.stripped(program, folder)
+
     def version_arguments(self) -> list[str]:
         return ["--version"]
 
@@ -64,4 +68,8 @@ class Kontainers(Peer):
     def configure(self, setup: Setup) -> list[str]:
         path = setup.folder / "snapshot.json"
         path.write_text(json.dumps(snapshot(setup)))
-        return ["--snapshot", str(path), "--workers", "1"]
+        arguments = ["--snapshot", str(path), "--workers", "1"]
+        if setup.counted and os.geteuid() == 0:
+            # Valgrind takes its orders over pipes that only the user who started it may open.
+            arguments += ["--user", "root"]
+        return arguments

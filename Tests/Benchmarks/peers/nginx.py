@@ -42,7 +42,9 @@ http {{
 }}
 """
 
-SERVER = "server {{ listen 127.0.0.1:{port}{options}; server_name {host}; location / {{ proxy_pass http://backend; }} }}"
+SERVER = (
+    "server {{ listen 127.0.0.1:{port}{options}; server_name {host};"
+    " location / {{ proxy_pass http://backend; }} }}")
 TLS = "ssl_certificate {certificate}; ssl_certificate_key {key}; ssl_protocols TLSv1.2 TLSv1.3;"
 
 
