@@ -117,7 +117,8 @@ if !dataPlaneAlone {
 
     targets +=
         module("Certificates", on: .ControlPlane, uses: ["Contract", x509, crypto])
-        // Not plain "Configuration": target names are unique across the package graph, and swift-configuration has that one.
+        // Not plain "Configuration": target names are unique across the package graph, and swift-configuration has
+        // that one.
         + module(
             "KontainersConfiguration", on: .ControlPlane, uses: ["Contract", "Certificates", "Yams"],
             testedWith: [x509, crypto], resources: ["Mistakes"], folder: "Configuration")

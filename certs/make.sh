@@ -36,7 +36,7 @@ trap 'rm -f new-*.tmp' EXIT
 
 if ! fits authority.pem authority.key; then
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -sha256 -days "$authority_days" \
-        -subj "/CN=Kontainers development authority, $(uname -n | cut -c1-24)" \
+        -subj "/CN=Kontainers development authority $(uname -n | cut -c1-24)" \
         -addext "basicConstraints=critical,CA:TRUE,pathlen:0" -addext "keyUsage=critical,keyCertSign,cRLSign" \
         -keyout new-authority-key.tmp -out new-authority.tmp 2>/dev/null
     mv new-authority-key.tmp authority.key

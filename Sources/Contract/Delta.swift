@@ -65,3 +65,32 @@ extension Snapshot {
         return .init(put: put, removed: left.keys.sorted())
     }
 }
+
+extension Snapshot {
+    /// This snapshot with `delta` applied; `nil` when the delta starts from another revision or epoch, a gap that
+    /// only a full snapshot closes. What stays keeps its place, what is new comes last: the order of rules and
+    /// certificates means nothing.
+    public func applying(_ delta: Delta) -> Snapshot? {
+        guard delta.epoch == epoch, delta.base == revision else { return nil }
+        var next = self
+        next.revision = delta.revision
+        if let settings = delta.settings { next.settings = settings }
+        if let listeners = delta.listeners { next.listeners = listeners }
+        Self.apply(delta.certificates, to: &next.certificates)
+        Self.apply(delta.rules, to: &next.rules)
+        return next
+    }
+
+    private static func apply<Item: Named>(_ change: Delta.Change<Item>, to items: inout [Item]) {
+        guard !change.isEmpty else { return }
+        let removed = Set(change.removed)
+        // Of several with one name the last counts.
+        var put = Dictionary(change.put.map { ($0.name, $0) }, uniquingKeysWith: { _, last in last })
+        items = items.compactMap { item in
+            removed.contains(item.name) && put[item.name] == nil ? nil : put.removeValue(forKey: item.name) ?? item
+        }
+        for item in change.put {
+            if let new = put.removeValue(forKey: item.name) { items.append(new) }
+        }
+    }
+}

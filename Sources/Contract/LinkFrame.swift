@@ -37,6 +37,11 @@ public struct LinkFrameReader: Sendable {
     public init() {}
 
     public mutating func append(_ bytes: some Collection<UInt8>) {
+        // Frames that never end where a read does must not let the bytes already taken pile up.
+        if start > buffer.count / 2 {
+            buffer.removeFirst(start)
+            start = 0
+        }
         buffer.append(contentsOf: bytes)
     }
 

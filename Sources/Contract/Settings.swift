@@ -21,13 +21,17 @@ public struct Settings: Equatable, Sendable, Encodable {
     public enum TLSPolicy: String, Codable, Sendable, CaseIterable { case modern, intermediate }
 }
 
-/// How long each wait may last, in milliseconds.
+/// How long each wait may last, in milliseconds: 1 to a day; `drain` may be 0.
 public struct Timeouts: Equatable, Sendable, Encodable {
     enum CodingKeys: String, CodingKey {
         case head, handshake, bodyIdle, connect, firstByte, responseIdle, keepAlive, upstreamIdle, tunnelIdle, drain
     }
 
-    /// From the first byte of a request head (or from accept, or the end of the TLS handshake) to its last. Answer: 408.
+    /// A day, the longest that any wait may be set to.
+    public static let longest = 86_400_000
+
+    /// From the first byte of a request head (or from accept, or the end of the TLS handshake) to its last. Answer:
+    /// 408.
     public var head = 10_000
     /// The TLS handshake, from accept.
     public var handshake = 10_000

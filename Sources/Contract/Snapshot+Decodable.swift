@@ -4,6 +4,13 @@
 extension Snapshot: Decodable {
     public init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
+        // First, so that a layout of the future is refused for what it is and not for some field of it.
+        let format = try values.decodeIfPresent(Int.self, forKey: .format) ?? Self.knownFormat
+        guard format == Self.knownFormat else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .format, in: values,
+                debugDescription: "found snapshot format \(format), this edge reads format \(Self.knownFormat)")
+        }
         self.init(
             revision: try values.decode(UInt64.self, forKey: .revision),
             epoch: try values.decodeIfPresent(String.self, forKey: .epoch) ?? "",
@@ -11,12 +18,6 @@ extension Snapshot: Decodable {
             listeners: try values.decodeIfPresent([Listener].self, forKey: .listeners) ?? [],
             certificates: try values.decodeIfPresent([Certificate].self, forKey: .certificates) ?? [],
             rules: try values.decodeIfPresent([Rule].self, forKey: .rules) ?? [])
-        format = try values.decodeIfPresent(Int.self, forKey: .format) ?? Self.knownFormat
-        guard format == Self.knownFormat else {
-            throw DecodingError.dataCorruptedError(
-                forKey: .format, in: values,
-                debugDescription: "found snapshot format \(format), this edge reads format \(Self.knownFormat)")
-        }
     }
 }
 
@@ -59,8 +60,14 @@ extension Timeouts: Decodable {
     public init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         self.init()
-        func read(_ key: CodingKeys, into field: inout Int) throws {
-            field = try values.decodeIfPresent(Int.self, forKey: key) ?? field
+        func read(_ key: CodingKeys, from least: Int = 1, into field: inout Int) throws {
+            guard let value = try values.decodeIfPresent(Int.self, forKey: key) else { return }
+            guard (least...Self.longest).contains(value) else {
+                throw DecodingError.dataCorruptedError(
+                    forKey: key, in: values,
+                    debugDescription: "found \(value), wanted \(least) to \(Self.longest) milliseconds")
+            }
+            field = value
         }
         try read(.head, into: &head)
         try read(.handshake, into: &handshake)
@@ -71,7 +78,7 @@ extension Timeouts: Decodable {
         try read(.keepAlive, into: &keepAlive)
         try read(.upstreamIdle, into: &upstreamIdle)
         try read(.tunnelIdle, into: &tunnelIdle)
-        try read(.drain, into: &drain)
+        try read(.drain, from: 0, into: &drain)
     }
 }
 

@@ -30,7 +30,8 @@ public struct ListenerStatus: Equatable, Sendable, Codable {
 
 /// The supervisor to the edge.
 public enum EdgeOrder: Equatable, Sendable, Codable {
-    /// The first packet: how many workers to run, and the machine key (32 bytes, base64) that seals private keys on disk.
+    /// The first packet: how many workers to run, and the machine key (32 bytes, base64) that seals private keys on
+    /// disk.
     case start(workers: Int, machineKey: String)
     /// Descriptors of one listener ride along, one for each worker, in the workers' order.
     case sockets(Listener)

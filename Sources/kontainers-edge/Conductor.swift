@@ -27,7 +27,7 @@ final class Conductor {
     private let workers: [Worker]
     private let sockets: ListenerSockets
     private let state = EdgeState()
-    private let log: AccessLogSink?
+    private let log: AccessLogSink
     private let keeper: SnapshotKeeper?
     private var link: LinkClient?
     private var isReady = false
@@ -71,16 +71,24 @@ final class Conductor {
         try dropPrivileges()
     }
 
-    private static func openLog(_ setting: AccessLog) throws(StartFailure) -> AccessLogSink? {
+    private static func openLog(_ setting: AccessLog) throws(StartFailure) -> AccessLogSink {
         do {
-            switch setting.output {
-            case "off": return nil
-            case "stdout": return try AccessLogSink(output: .standardOutput)
-            case "stderr": return try AccessLogSink(output: .standardError)
-            case let path: return try AccessLogSink(output: .file(path))
-            }
+            return try AccessLogSink(output: .init(setting: setting.output))
         } catch {
             throw StartFailure(message: "accessLog.output \"\(setting.output)\" cannot be opened: \(error)")
+        }
+    }
+
+    /// A change of the access log's output takes effect with the revision that brings it.
+    private func useLog() -> EdgeDiagnosis? {
+        let output = state.settings.accessLog.output
+        do {
+            try log.use(.init(setting: output))
+            return nil
+        } catch {
+            return EdgeDiagnosis(
+                subject: .settings, name: "accessLog.output",
+                message: "\"\(output)\" cannot be opened (\(error)); the log stays where it was")
         }
     }
 
@@ -145,7 +153,7 @@ final class Conductor {
         while let signal = signals.next() {
             switch signal {
             case .terminate, .interrupt: drain()
-            case .hangup: log?.reopen()
+            case .hangup: log.reopen()
             case .child: break
             }
         }
@@ -178,7 +186,7 @@ final class Conductor {
     }
 
     private func end() {
-        log?.flush()
+        log.flush()
         keeper?.finish()
         Log.write(.info, "ended")
     }
@@ -198,6 +206,7 @@ final class Conductor {
             }
         }
         var all = diagnoses
+        if let fault = useLog() { all.append(fault) }
         for worker in workers { worker.inbox.post(.adopt(compiled)) }
         sockets.beginServing(state)
         if channel == nil, isReady || options.snapshot == nil { all += sockets.reconcile(state) }

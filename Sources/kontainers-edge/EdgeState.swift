@@ -30,7 +30,7 @@ final class EdgeState {
         settings = snapshot.settings
         listeners = snapshot.listeners
         certificates = snapshot.certificates
-        rules = Dictionary(snapshot.rules.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        rules = Dictionary(snapshot.rules.map { ($0.name, $0) }, uniquingKeysWith: { _, last in last })
         assignments = [:]
         for rule in snapshot.rules { assign(rule) }
         compiler.replaceAll(rules: snapshot.rules)

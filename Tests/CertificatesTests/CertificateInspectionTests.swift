@@ -53,7 +53,7 @@ struct CertificateInspectionTests {
         let (_, problems) = CertificateInspection.inspect(
             chainPEM: first.chain, keyPEM: second.key, now: MadeCertificate.now)
         #expect(problems.map(\.code) == ["key-mismatch"])
-        #expect(problems.first?.found.contains("Ed25519 key that does not belong") == true)
+        #expect(problems.first?.found.contains("found a key (Ed25519) that does not belong") == true)
         #expect(problems.first?.part == .key)
         let wrongOrder = CertificateInspection.inspect(
             chainPEM: second.chain + "\n" + first.chain, keyPEM: first.key, now: MadeCertificate.now)

@@ -76,7 +76,7 @@ struct ChildProcessTests {
     @Test("start with plain signals, in a group of their own, unable to gain privileges")
     func confinement() throws {
         // This process ignores broken pipes, and its parent may ignore others; none of that is the child's.
-        _ = unsafe signal(SIGPIPE, SIG_IGN)
+        _ = signal(SIGPIPE, SIG_IGN)
         let (output, _) = try run(
             "cat /proc/self/status >&3; cut -d' ' -f5 /proc/$$/stat | grep -qx $$ && printf own-group >&3")
         var fields: [Substring: String] = [:]

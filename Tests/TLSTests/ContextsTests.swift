@@ -234,6 +234,16 @@ struct ContextsTests {
             #expect(second.client.isResumed)
             #expect(second.server.serverName.text == "site.test")
         }
+        // Nor does another policy end a ticket that it admits.
+        if version == TLS1_3_VERSION {
+            let strict = try Meeting(
+                contexts([site], policy: .modern, previous: after), .init(name: "site.test", resuming: ticket))
+            #expect(strict.shakeHands())
+            #expect(strict.server.isResumed)
+            // A used ticket is replaced.
+            #expect(strict.client.read(into: &bytes) == .waits)
+            #expect(strict.client.ticket != nil)
+        }
         // A stranger's ticket is no error: a full handshake follows.
         let stranger = try Meeting(
             contexts([site]), .init(name: "site.test", versions: version...version, resuming: ticket))

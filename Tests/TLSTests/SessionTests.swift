@@ -197,4 +197,17 @@ struct SessionTests {
         }
         #expect(fault.code == .protocolError)
     }
+
+    @Test("contexts serve several threads at once")
+    func shared() async throws {
+        let contexts = contexts([Self.site])
+        try await withThrowingTaskGroup(of: Int.self) { group in
+            for _ in 0..<4 {
+                group.addTask {
+                    try (0..<50).filter { _ in try Meeting(contexts, .init(name: "site.test")).shakeHands() }.count
+                }
+            }
+            for try await count in group { #expect(count == 50) }
+        }
+    }
 }

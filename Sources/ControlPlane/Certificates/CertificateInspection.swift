@@ -180,8 +180,8 @@ public enum CertificateInspection {
         }
         return .init(
             code: "key-mismatch", severity: .error, part: .key,
-            found: "found a \(keyType(key.publicKey)) key that does not belong to the certificate's "
-                + "\(keyType(chain[0].publicKey)) key",
+            found: "found a key (\(keyType(key.publicKey))) that does not belong to the certificate "
+                + "(\(keyType(chain[0].publicKey)))",
             wanted: "wanted the key that the certificate was made for")
     }
 

@@ -33,9 +33,12 @@ struct Document {
             let star = (0xE000...0xF8FF as ClosedRange<UInt32>).lazy.compactMap(Unicode.Scalar.init)
                 .first(where: { !text.unicodeScalars.contains($0) })
         else { return (nil, [fault("syntax", path, 1, 1, "found every private-use character", "wanted text")]) }
-        var masked = String.UnicodeScalarView()
-        masked.reserveCapacity(text.utf8.count)
-        for scalar in text.unicodeScalars { masked.append(scalar == "*" ? star : scalar) }
+        var masked = text.unicodeScalars
+        if text.utf8.contains(UInt8(ascii: "*")) {
+            masked = String.UnicodeScalarView()
+            masked.reserveCapacity(text.utf8.count)
+            for scalar in text.unicodeScalars { masked.append(scalar == "*" ? star : scalar) }
+        }
 
         var document = Document(path: path, star: star)
         do {

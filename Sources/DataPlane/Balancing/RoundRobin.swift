@@ -1,8 +1,8 @@
 /// The endpoints of a pool in the order in which to try them: each in turn, one place further for every exchange.
 ///
 /// A selection is a row of candidates rather than one choice, so that health, breakers and retries are the caller's
-/// filter: it takes the first it likes. The cursor, one for each route and worker, is the whole state; a worker that starts it at a random number
-/// does not begin where the others do.
+/// filter: it takes the first it likes. The cursor, one for each route and worker, is the whole state; a worker that
+/// starts it at a random number does not begin where the others do.
 ///
 /// ```swift
 /// var candidates = Candidates(count: pool.count, cursor: &cursor)
@@ -37,8 +37,8 @@ public struct Candidates: Sendable, BitwiseCopyable {
         return Int(index)
     }
 
-    /// Lets the next exchange begin behind the endpoint that was taken. Without it the one behind a sick endpoint would get
-    /// the sick one's share on top of its own.
+    /// Lets the next exchange begin behind the endpoint that was taken. Without it the one behind a sick endpoint
+    /// would get the sick one's share on top of its own.
     @inlinable public static func advance(_ cursor: inout UInt32, past index: Int) {
         cursor = UInt32(truncatingIfNeeded: index) &+ 1
     }

@@ -13,22 +13,36 @@ public final class AccessLogSink: Sendable {
         var lines: [[UInt8]] = []
         var byteCount = 0
         var mustReopen = false
+        var output: Output
+        /// Opened already, to be written to from the next line on.
+        var next: CInt?
     }
 
-    public enum Output: Sendable {
+    public enum Output: Equatable, Sendable {
         case standardOutput
         case standardError
         case file(String)
+        /// Lines are thrown away. Workers do not write any while they know.
+        case none
+
+        /// `stdout`, `stderr`, `off`, or a path.
+        public init(setting: String) {
+            switch setting {
+            case "stdout": self = .standardOutput
+            case "stderr": self = .standardError
+            case "off": self = .none
+            case _: self = .file(setting)
+            }
+        }
     }
 
-    private let waiting = Mutex(Waiting())
+    private let waiting: Mutex<Waiting>
     private let bell: Bell
     private let done: Bell
-    private let output: Output
 
     /// Opens the output and starts the thread.
     public init(output: Output) throws(SystemError) {
-        self.output = output
+        waiting = Mutex(Waiting(output: output))
         bell = try Bell()
         done = try Bell()
         let first = try Self.open(output)
@@ -41,6 +55,7 @@ public final class AccessLogSink: Sendable {
         case .standardOutput: try System.duplicate(1)
         case .standardError: try System.duplicate(2)
         case .file(let path): try System.openForAppending(path)
+        case .none: try System.openForAppending("/dev/null")
         }
     }
 
@@ -61,6 +76,22 @@ public final class AccessLogSink: Sendable {
         return lost
     }
 
+    /// Writes to another output from the next line on; the old one stays when the new one cannot be opened. From any thread.
+    public func use(_ output: Output) throws(SystemError) {
+        guard waiting.withLock({ $0.output != output }) else { return }
+        let opened = try Self.open(output)
+        let raw = opened.release()
+        let passedOver = waiting.withLock { waiting in
+            defer {
+                waiting.output = output
+                waiting.next = raw
+            }
+            return waiting.next
+        }
+        if let passedOver { Socket.close(passedOver) }
+        bell.ring()
+    }
+
     /// Opens the file anew before the next line (it was rotated). From any thread.
     public func reopen() {
         waiting.withLock { $0.mustReopen = true }
@@ -79,19 +110,21 @@ public final class AccessLogSink: Sendable {
         while true {
             _ = System.waitReadable(bell.descriptor, bell.descriptor, milliseconds: -1)
             bell.silence()
-            let (lines, mustReopen) = waiting.withLock { waiting in
+            let taken = waiting.withLock { waiting in
                 defer {
                     waiting.lines = []
                     waiting.mustReopen = false
+                    waiting.next = nil
                 }
-                return (waiting.lines, waiting.mustReopen)
+                return waiting
             }
-            if mustReopen, let again = try? Self.open(output) { file = again }
-            var written = 0
-            for chunk in lines {
-                try? System.writeAll(file.raw, chunk.span)
-                written += chunk.count
+            for chunk in taken.lines { try? System.writeAll(file.raw, chunk.span) }
+            if let next = taken.next {
+                file = Descriptor(owning: next)
+            } else if taken.mustReopen, let again = try? Self.open(taken.output) {
+                file = again
             }
+            let written = taken.lines.reduce(0) { $0 + $1.count }
             waiting.withLock { $0.byteCount -= written }
         }
     }

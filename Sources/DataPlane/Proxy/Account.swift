@@ -17,13 +17,13 @@ extension Worker {
     private static let logAgeLimit: UInt64 = 200_000_000
 
     /// The first half, or `nil` when there is no access log.
-    func beginRecord(_ client: UInt32, _ input: Buffer, _ identifier: RequestID) -> Buffer? {
-        guard log != nil else { return nil }
+    func beginRecord(_ client: UInt32, _ input: Buffer) -> Buffer? {
+        guard writesRecords else { return nil }
         let record = buffers.take(.small)
         let bytes = input.readable
         openRecord(client, record)
         record.append(",\"id\":\"")
-        append(identifier, to: record)
+        record.append(requestIDs.current)
         record.append("\",\"method\":\"")
         record.append(json: bytes.extracting(requestHead.methodStart..<requestHead.methodEnd), leaving: 1_536)
         record.append("\",\"host\":\"")
@@ -109,7 +109,7 @@ extension Worker {
 
     /// A record for a request that never became an exchange.
     func recordRefusal(_ client: UInt32, _ status: Int, _ reason: StaticString) {
-        guard log != nil else { return }
+        guard writesRecords else { return }
         let record = buffers.take(.small)
         openRecord(client, record)
         record.append(",\"status\":")
@@ -136,7 +136,7 @@ extension Worker {
     }
 
     func flushLog() {
-        guard let lines = logBuffer, let log else { return }
+        guard let lines = logBuffer else { return }
         logBuffer = nil
         tally.logLinesLost.add(UInt64(log.hand(over: lines.readable)))
         buffers.give(lines)

@@ -17,11 +17,12 @@ extension Worker {
         var exchange = Exchange(
             client: client, table: UInt32(currentTable), method: requestHead.method, version: requestHead.version,
             clientPersists: requestHead.keepAlive && !isDraining, requestBody: BodyProgress(requestHead.framing),
-            began: loop.now, requestID: nextRequestID())
+            began: loop.now)
         exchange.headBytes = UInt32(truncatingIfNeeded: requestHead.byteCount)
         exchange.wantsUpgrade = requestHead.wantsUpgrade
         exchange.chunksRequest = exchange.requestBody.kind == .chunked
-        exchange.record = beginRecord(client, input, exchange.requestID)
+        requestIDs.advance()
+        exchange.record = beginRecord(client, input)
         guard !tables.isEmpty, let token = exchanges.admit(exchange) else {
             if let record = exchange.record { buffers.give(record) }
             tally.shed.add()
@@ -56,11 +57,6 @@ extension Worker {
             tally.noRoute.add()
             answer(index, .noRoute)
         }
-    }
-
-    private func nextRequestID() -> RequestID {
-        identity.low &+= 1
-        return identity
     }
 
     /// Picks where in the pool the search begins, and takes the first endpoint that works.

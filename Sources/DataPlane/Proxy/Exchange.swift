@@ -71,7 +71,6 @@ struct Exchange: BitwiseCopyable {
     var began: UInt64
     var connected: UInt64 = 0
     var firstByte: UInt64 = 0
-    var requestID: RequestID
     /// The first half of the access record, or `nil` when nobody reads it.
     var record: Buffer?
 }
@@ -92,12 +91,6 @@ enum EndCause: UInt8 {
         case .drained: "drained"
         }
     }
-}
-
-/// Names an exchange in logs and to the upstream: unique in this process, hard to guess the next process's.
-struct RequestID: BitwiseCopyable {
-    var high: UInt64
-    var low: UInt64
 }
 
 /// How far a body has been moved. A body of known length is counted here as it is sent, so that it never needs a copy;

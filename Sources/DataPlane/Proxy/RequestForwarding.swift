@@ -28,7 +28,7 @@ extension Worker {
         writeForwarding(client, bytes, output)
         if requestIDField == 0 {
             output.append("X-Request-ID: ")
-            append(exchanges[index].requestID, to: output)
+            output.append(requestIDs.current)
             output.append("\r\n")
         }
         output.append("\r\n")
@@ -40,7 +40,9 @@ extension Worker {
     private func writeRequestLine(_ bytes: Span<UInt8>, _ output: Buffer) {
         output.append(bytes.extracting(requestHead.methodStart..<requestHead.methodEnd))
         output.append(UInt8(ascii: " "))
-        if requestHead.isAsterisk {
+        let isEmpty = requestHead.pathStart == requestHead.targetEnd
+        // RFC 9112 §3.2.4: OPTIONS of a whole server, in absolute-form without a path, becomes asterisk-form.
+        if requestHead.isAsterisk || requestHead.method == .options && isEmpty {
             output.append(UInt8(ascii: "*"))
         } else {
             // origin-form (RFC 9112 §3.2.1), whatever form the client used.
@@ -105,7 +107,9 @@ extension Worker {
         let host = bytes.extracting(requestHead.hostStart..<requestHead.hostEnd)
         let start = output.end
         output.append("X-Forwarded-For: ")
+        let addressStart = output.end
         append(peer, to: output)
+        let address = addressStart..<output.end
         output.append("\r\nX-Forwarded-Proto: ")
         output.append(isSecure ? "https" : "http")
         output.append("\r\nX-Forwarded-Host: ")
@@ -114,11 +118,11 @@ extension Worker {
         output.append(decimal: UInt64(listeners[Int(connections[client].listener)].port))
         output.append("\r\nForwarded: for=")
         switch peer.family {
-        case .ipv4: append(peer, to: output)
+        case .ipv4: output.append(copying: address)
         case .ipv6:
             // RFC 7239 §6: an IPv6 address is in brackets, and therefore quoted.
             output.append("\"[")
-            append(peer, to: output)
+            output.append(copying: address)
             output.append("]\"")
         }
         output.append(";host=\"")
@@ -143,10 +147,5 @@ extension Worker {
         case .ipv6:
             for byte in peer.host.utf8 { output.append(byte) }
         }
-    }
-
-    func append(_ identifier: RequestID, to output: Buffer) {
-        output.append(hexadecimal: identifier.high, width: 16)
-        output.append(hexadecimal: identifier.low, width: 16)
     }
 }

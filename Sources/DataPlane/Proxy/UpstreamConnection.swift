@@ -29,6 +29,10 @@ extension Worker {
             let endpoint = list[Int(place)]
             exchanges[index].attempts += 1
             exchanges[index].endpoint = endpoint.number
+            // The next request begins behind what this one takes, or a neighbour of a dead endpoint gets two shares.
+            if exchanges[index].attempts > 1 {
+                Candidates.advance(&cursors[Int(exchanges[index].route)], past: Int(place))
+            }
             if choice == .pooledOrFresh, let pooled = takePooled(endpoint.number) {
                 tally.upstreamReused.add()
                 connections[pooled].phase = .exchanging

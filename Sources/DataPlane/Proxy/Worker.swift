@@ -97,20 +97,21 @@ public final class Worker {
     var drainDeadline: UInt64 = .max
     var isAccepting = true
 
-    let log: AccessLogSink?
+    let log: AccessLogSink
+    var writesRecords = true
     var logBuffer: Buffer?
     var logSince: UInt64 = 0
     var logSecond: UInt64 = 0
     var logTime: Buffer?
-    var identity: RequestID
+    var requestIDs: RequestIDs
 
-    public init(log: AccessLogSink?, settings: Settings) throws(SystemError) {
+    public init(log: AccessLogSink, settings: Settings) throws(SystemError) {
         inbox = try Inbox()
         tally = Tally()
         loop = try EventLoop(capacity: Self.slotCapacity)
         connections = Slab(capacity: Self.slotCapacity)
         exchanges = Slab(capacity: Self.slotCapacity)
-        identity = RequestID(high: System.random64(), low: System.random64() >> 16)
+        requestIDs = RequestIDs(buffers.take(.small))
         self.log = log
         apply(settings)
         let bell = Connection(socket: inbox.descriptor, role: .bell, phase: .open)
@@ -120,6 +121,7 @@ public final class Worker {
 
     func apply(_ settings: Settings) {
         tunables = Tunables(settings)
+        writesRecords = settings.accessLog.output != "off"
         headLimits = HeadLimits(headBytes: settings.limits.headBytes, fieldCount: settings.limits.fieldCount)
     }
 }

@@ -1,13 +1,18 @@
-/// A block of memory while a table is written into it. Whoever takes ``block`` owns it and frees it.
+/// A block of memory while a table is written into it. The table it is made for frees it, once.
 @safe
 struct ArenaBlock {
-    let block: UnsafeMutableRawPointer
+    private let block: UnsafeMutableRawPointer
     let size: Int
 
     init(size: Int) {
         self.size = size
         unsafe block = .allocate(byteCount: size, alignment: 64)
     }
+
+    /// The written block as workers read it, valid until it is freed.
+    var view: RouteView { unsafe RouteView(base: UnsafeRawPointer(block)) }
+
+    func free() { unsafe block.deallocate() }
 
     func store<Record: BitwiseCopyable>(_ record: Record, at section: Int, _ index: Int = 0) {
         let place = section + index * MemoryLayout<Record>.stride

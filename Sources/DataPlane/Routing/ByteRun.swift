@@ -26,8 +26,9 @@ struct ByteRun: BitwiseCopyable {
         return lastWord(at: offset)
     }
 
+    /// The eight bytes from `offset` where all of them may be read: at least eight are left, or zeros follow the end.
     @inline(__always)
-    private func wholeWord(at offset: Int) -> UInt64 {
+    func wholeWord(at offset: Int) -> UInt64 {
         unsafe UInt64(littleEndian: UnsafeRawPointer(start + offset).loadUnaligned(as: UInt64.self))
     }
 
@@ -57,6 +58,18 @@ struct ByteRun: BitwiseCopyable {
         var offset = 0
         while offset < count {
             guard word(at: offset) == other.word(at: offset) else { return false }
+            offset &+= 8
+        }
+        return true
+    }
+
+    /// Equality of two runs with zeros behind them up to the next multiple of eight bytes from their starts.
+    @inline(__always)
+    func equals(padded other: ByteRun) -> Bool {
+        guard count == other.count else { return false }
+        var offset = 0
+        while offset < count {
+            guard wholeWord(at: offset) == other.wholeWord(at: offset) else { return false }
             offset &+= 8
         }
         return true
@@ -98,7 +111,8 @@ struct ByteRoom: BitwiseCopyable {
     func first(_ count: Int) -> ByteRun { unsafe ByteRun(start: start, count: count) }
 }
 
-/// Runs `body` with `capacity` bytes of stack, not zeroed. `capacity` is at most 1,024, which the compiler keeps off the heap.
+/// Runs `body` with `capacity` bytes of stack, not zeroed. `capacity` is at most 1,024, which the compiler keeps off
+/// the heap.
 @inline(__always)
 func withRoom<R>(_ capacity: Int, _ body: (ByteRoom) -> R) -> R {
     unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: capacity) { room in
@@ -110,7 +124,8 @@ extension Span<UInt8> {
     @inline(__always)
     func withRun<R>(_ body: (ByteRun) -> R) -> R {
         unsafe withUnsafeBufferPointer { bytes in
-            // The base of an empty span may be nil; nobody reads through the stand-in, an aligned address that is not null.
+            // The base of an empty span may be nil; nobody reads through the stand-in, an aligned address that is not
+            // null.
             unsafe body(ByteRun(start: bytes.baseAddress ?? UnsafePointer(bitPattern: 8)!, count: bytes.count))
         }
     }

@@ -148,14 +148,14 @@ extension CompiledRule {
         for host in rule.hosts.isEmpty ? ["*"] : rule.hosts {
             let pattern = try HostPattern(host)
             guard seen.insert(pattern.identity).inserted else { continue }
-            let hash = pattern.name.withRun { name in
-                hashing.hash(name, from: pattern.kind == .exact ? hashing.exact : hashing.suffix)
-            }
+            let words = pattern.name.packedWords
+            let seed = pattern.kind == .exact ? hashing.exact : hashing.suffix
+            let hash = hashing.finish(words.reduce(seed, hashing.fold), count: pattern.name.count)
             places.append(
                 Place(
                     kind: pattern.kind, hash: hash, start: text.count * 8, count: pattern.name.count,
                     labels: pattern.labels))
-            text += pattern.name.packedWords
+            text += words
         }
         return (places, text)
     }

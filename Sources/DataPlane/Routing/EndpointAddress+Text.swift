@@ -39,7 +39,8 @@ private func parseDecimal(_ bytes: ArraySlice<UInt8>, digits: Int) -> Int? {
     return number
 }
 
-/// Four decimal numbers without leading zeros (RFC 6943 §3.1.1: other forms are read differently by different programs).
+/// Four decimal numbers without leading zeros (RFC 6943 §3.1.1: other forms are read differently by different
+/// programs).
 func parseIPv4(_ text: ByteRun) -> UInt32? {
     var address: UInt32 = 0
     var parts = 0
@@ -120,7 +121,8 @@ private func hexadecimal(_ byte: UInt8) -> UInt8? {
     }
 }
 
-/// `[…]` as RFC 5952 wants it: lower case, no leading zeros, the first longest run of two or more zero groups left out.
+/// `[…]` as RFC 5952 wants it: lower case, no leading zeros, the first longest run of two or more zero groups
+/// left out.
 func literalText(high: UInt64, low: UInt64) -> [UInt8] {
     let groups = (0..<8).map { UInt16(truncatingIfNeeded: ($0 < 4 ? high : low) >> (48 - 16 * ($0 & 3))) }
     var best = 0..<0

@@ -16,8 +16,8 @@ enum HostReading: BitwiseCopyable {
     case malformed
 }
 
-/// Reads `authority` as it was received (RFC 9110 §7.2: `uri-host [ ":" port ]`). Bytes that no name has are found out only by
-/// ``labelCount(of:)``, which a name that some rule has does not need.
+/// Reads `authority` as it was received (RFC 9110 §7.2: `uri-host [ ":" port ]`). Bytes that no name has are found
+/// out only by ``labelCount(of:)``, which a name that some rule has does not need.
 @inline(__always)
 func readHost(_ authority: ByteRun, into room: ByteRoom, hashing: Hashing) -> HostReading {
     guard authority.count > 0 else { return .absent }
@@ -33,12 +33,20 @@ func readHost(_ authority: ByteRun, into room: ByteRoom, hashing: Hashing) -> Ho
     let raw = authority.first(count)
     var hash = hashing.exact
     var offset = 0
-    while offset < count {
+    while offset &+ 8 <= count {
+        let word = raw.wholeWord(at: offset).lowercased
+        room.put(word, at: offset)
+        hash = hashing.fold(hash, word)
+        offset &+= 8
+    }
+    if offset < count {
         let word = raw.word(at: offset).lowercased
         room.put(word, at: offset)
         hash = hashing.fold(hash, word)
         offset &+= 8
     }
+    // A suffix of the name is read in words too, from places that are no multiples of eight.
+    room.put(0, at: offset)
     return .name(room.first(count), hash: hashing.finish(hash, count: count))
 }
 
@@ -67,14 +75,16 @@ private func readLiteral(_ literal: ByteRun, into room: ByteRoom, hashing: Hashi
         word = 0
     }
     room.put(word, at: count & ~7)
+    room.put(0, at: count & ~7 &+ 8)
     let name = room.first(count)
-    return .name(name, hash: hashing.hash(name, from: hashing.exact))
+    return .name(name, hash: hashing.hash(padded: name, from: hashing.exact))
 }
 
 /// The number of labels of a name, or `nil` when it has an empty label or a byte that host names do not have.
 ///
-/// Letters, digits, `-` and `_` pass (RFC 1123 §2.1, and what is in use), and `~` (RFC 3986 unreserved). Percent-encoding,
-/// which RFC 3986 allows in a host, does not: nobody needs it, and it would let one name be written in many ways.
+/// Letters, digits, `-` and `_` pass (RFC 1123 §2.1, and what is in use), and `~` (RFC 3986 unreserved).
+/// Percent-encoding, which RFC 3986 allows in a host, does not: nobody needs it, and it would let one name be written
+/// in many ways.
 func labelCount(of name: ByteRun) -> Int? {
     if name[0] == UInt8(ascii: "[") { return 1 }
     var labels = 1

@@ -21,6 +21,7 @@ struct HostPattern {
         }
         if rest.last == "." { rest = rest.dropLast() }
         let host = rest.lowercased()
+        let bytes = Array(host.utf8)
         func fault(_ wanted: String) -> RuleFault { RuleFault(message: "host \"\(text)\": \(wanted)") }
 
         guard !host.isEmpty else { throw fault("is empty; wanted a name, \"*.suffix\" or \"*\"") }
@@ -31,18 +32,19 @@ struct HostPattern {
             (name, labels) = (literal, 1)
             return
         }
-        guard !host.contains(":") else { throw fault("has a port; ports belong to listeners, write the name alone") }
-        guard !host.contains("*") else {
+        guard !bytes.contains(UInt8(ascii: ":")) else {
+            throw fault("has a port; ports belong to listeners, write the name alone")
+        }
+        guard !bytes.contains(UInt8(ascii: "*")) else {
             throw fault("\"*\" stands for whole labels, and only at the start: \"*.suffix\" or \"*\" alone")
         }
-        guard !host.contains("/") else {
+        guard !bytes.contains(UInt8(ascii: "/")) else {
             throw fault("has a path or a scheme; wanted the name alone, the path goes to `path`")
         }
-        guard host.utf8.allSatisfy({ $0 < 0x80 }) else {
+        guard bytes.allSatisfy({ $0 < 0x80 }) else {
             throw fault("has letters beyond ASCII; write it in Punycode (\"xn--…\")")
         }
-        let bytes = Array(host.utf8)
-        guard bytes.count <= 253, host.split(separator: ".").allSatisfy({ $0.utf8.count <= 63 }) else {
+        guard bytes.count <= 253, bytes.split(separator: UInt8(ascii: ".")).allSatisfy({ $0.count <= 63 }) else {
             throw fault("is too long; a name has at most 253 bytes, a label at most 63")
         }
         guard let count = bytes.withRun({ labelCount(of: $0) }) else {

@@ -1,7 +1,7 @@
 import Synchronization
 
-/// Small numbers for names, counted: a name keeps its number while anybody holds it, and the lowest vacant number is given next, so
-/// that arrays indexed by number stay as short as they can.
+/// Small numbers for names, counted: a name keeps its number while anybody holds it, and the lowest vacant number is
+/// given next, so that arrays indexed by number stay as short as they can.
 struct IdentityLedger {
     private var numbers: [String: UInt32] = [:]
     private var holders: [Int] = []
@@ -71,8 +71,8 @@ struct IdentityLedger {
 
 /// Gives endpoints and routes their numbers. One for the life of the process; any thread.
 ///
-/// Every compiled rule holds its numbers, and every table holds its compiled rules: so a number is given to another endpoint
-/// only after each table that contained the first is gone.
+/// Every compiled rule holds its numbers, and every table holds its compiled rules: so a number is given to another
+/// endpoint only after each table that contained the first is gone.
 public final class EndpointRegistry: Sendable {
     private struct State {
         var routes = IdentityLedger()

@@ -1,19 +1,19 @@
 /// Lengths that matching and compiling agree on.
 public enum PathLimits {
-    /// A rule's path in the form that is matched, bytes. Longer ones are refused when they are compiled. What a request has
-    /// beyond this length cannot decide which rule it meets.
+    /// A rule's path in the form that is matched, bytes. Longer ones are refused when they are compiled. What a
+    /// request has beyond this length cannot decide which rule it meets.
     public static let ruleBytes = 1_024
 }
 
-/// The form of a path that is matched: percent-decoded, slashes merged, dot segments resolved (RFC 3986 §6.2.2, §5.2.4), no slash
-/// at the end; the root is empty.
+/// The form of a path that is matched: percent-decoded, slashes merged, dot segments resolved (RFC 3986 §6.2.2,
+/// §5.2.4), no slash at the end; the root is empty.
 ///
-/// - `%2F`, `%5C` and `%25` stay encoded, in upper case: decoded they could not be told from a separator, from what some
-///   upstreams take for one, and from the encoding itself.
+/// - `%2F`, `%5C` and `%25` stay encoded, in upper case: decoded they could not be told from a separator, from what
+///   some upstreams take for one, and from the encoding itself.
 /// - Slashes are merged before dots are resolved, as upstreams that merge at all do: `/a//../b` is `/b`.
 ///
-/// - Returns: how many bytes were written to `room`, all of them whole segments. Segments that no longer fit are left out,
-///   with all that follow them. `nil` when the path does not start with `/`, climbs above the root, or has a `%`
+/// - Returns: how many bytes were written to `room`, all of them whole segments. Segments that no longer fit are left
+///   out, with all that follow them. `nil` when the path does not start with `/`, climbs above the root, or has a `%`
 ///   that is followed by anything but two hexadecimal digits or by `00`.
 func resolve(path: ByteRun, into room: ByteRoom) -> Int? {
     guard path.count > 0, path[0] == UInt8(ascii: "/") else { return nil }

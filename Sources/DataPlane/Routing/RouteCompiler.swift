@@ -20,7 +20,8 @@ public final class RouteCompiler {
         self.registry = registry
     }
 
-    /// The index by which workers name a listener when they match. Given on first use, the same for the life of this compiler.
+    /// The index by which workers name a listener when they match. Given on first use, the same for the life of this
+    /// compiler.
     public func listenerIndex(of name: String) -> Int {
         if let index = listenerIndexes[name] { return index }
         listenerIndexes[name] = listenerIndexes.count
@@ -96,13 +97,14 @@ public final class RouteCompiler {
         }
     }
 
-    /// A table of the rules in service, and what of the rules asked for it cannot serve as asked. Linear in the number of rules.
+    /// A table of the rules in service, and what of the rules asked for it cannot serve as asked. Linear in the
+    /// number of rules.
     public func build(revision: UInt64, epoch: String) -> (RouteTable, [EdgeDiagnosis]) {
         var writer = TableWriter(rules: rules, records: registry.records, hashing: hashing)
         for rule in rules { writer.add(rule) }
         writer.finish()
-        let table = unsafe RouteTable(
-            revision: revision, epoch: epoch, rules: rules, listeners: listenerIndexes, block: writer.arena.block)
+        let table = RouteTable(
+            revision: revision, epoch: epoch, rules: rules, listeners: listenerIndexes, arena: writer.arena)
         return (table, diagnoses(of: writer.conflicts))
     }
 
@@ -127,13 +129,17 @@ extension TableWriter.Conflict {
         let found = "host \"\(host)\", path \"\(rule.path)\": "
         return switch loss {
         case .everywhere:
-            "\(found)rule \"\(winner)\" has the same and comes first by name, so this one is never reached; change one of them"
+            "\(found)rule \"\(winner)\" has the same and comes first by name, so this one is never reached; "
+                + "change one of them"
         case .onSomeListeners:
-            "\(found)rule \"\(winner)\" has the same on some of the same listeners and comes first by name; there it wins"
+            "\(found)rule \"\(winner)\" has the same on some of the same listeners and comes first by name; "
+                + "there it wins"
         case .tooManyRules:
-            "\(found)more than \(RuleLimits.rulesInOnePlace) rules have the same on different listeners; this one is left out"
+            "\(found)more than \(RuleLimits.rulesInOnePlace) rules have the same on different listeners; "
+                + "this one is left out"
         case .transport:
-            "rule \"\(winner)\" serves the same listener without naming a host and comes first by name; change one of them"
+            "rule \"\(winner)\" serves the same listener without naming a host and comes first by name; "
+                + "change one of them"
         }
     }
 }

@@ -29,7 +29,8 @@ public enum RouteMatch: Hashable, Sendable, BitwiseCopyable {
     /// The path climbs above the root, has a `%` without two hexadecimal digits, a `%00`, or does not start with `/`.
     /// Answer: 400.
     case badPath
-    /// The host has bytes or empty labels that no name has, and two readers could take it for different names. Answer: 400.
+    /// The host has bytes or empty labels that no name has, and two readers could take it for different names.
+    /// Answer: 400.
     case badHost
 }
 

@@ -1,8 +1,8 @@
 /// Every route of one revision, compiled for matching. Immutable; workers read it through ``view``.
 ///
-/// Whoever uses a view keeps its table alive. Letting go of the last reference frees the block and gives back the numbers of what is in no
-/// other table: work linear in the number of rules, better done on the Link's thread than on a worker's.
-@safe
+/// Whoever uses a view keeps its table alive. Letting go of the last reference frees the block and gives back the
+/// numbers of what is in no other table: work linear in the number of rules, better done on the Link's thread than on
+/// a worker's.
 public final class RouteTable: @unchecked Sendable {
     public let revision: UInt64
     public let epoch: String
@@ -12,21 +12,21 @@ public final class RouteTable: @unchecked Sendable {
     let rules: [CompiledRule]
     /// Indexes of listeners by name when the table was built.
     let listeners: [String: Int]
-    private let block: UnsafeMutableRawPointer
+    private let arena: ArenaBlock
 
     init(
-        revision: UInt64, epoch: String, rules: [CompiledRule], listeners: [String: Int], block: UnsafeMutableRawPointer
+        revision: UInt64, epoch: String, rules: [CompiledRule], listeners: [String: Int], arena: ArenaBlock
     ) {
         self.revision = revision
         self.epoch = epoch
         self.rules = rules
         self.listeners = listeners
         routeCount = rules.count
-        unsafe self.block = block
-        view = unsafe RouteView(base: UnsafeRawPointer(block))
+        self.arena = arena
+        view = arena.view
     }
 
-    deinit { unsafe block.deallocate() }
+    deinit { arena.free() }
 
     /// One more than the largest route number in use.
     public var routeIDLimit: Int { view.routeIDLimit }

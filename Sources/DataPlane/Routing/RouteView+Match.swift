@@ -1,8 +1,8 @@
 extension RouteView {
     /// Which route serves a request. Constant time in the number of rules; allocates nothing, traps on nothing.
     ///
-    /// The exact host comes before the longest `*.suffix`, that before `*`; within a host the longest path. A host none of whose
-    /// rules serves the path on this listener is passed over for the next.
+    /// The exact host comes before the longest `*.suffix`, that before `*`; within a host the longest path. A host
+    /// none of whose rules serves the path on this listener is passed over for the next.
     ///
     /// - Parameters:
     ///   - host: the effective authority as received, with or without port, in any case; empty when there is none.
@@ -68,11 +68,11 @@ extension RouteView {
         if exact != nobody {
             found = match(path, of: exact, asked: asked, watched: &watch)
             if found != .none && !Watch.readsOn { return found }
-        } else if labelCount(of: name) == nil {
-            return .badHost
         }
+        // The name of some rule is a good one; any other has to show that it is.
+        guard let labels = labelCount(of: name) else { return .badHost }
         if !suffixes.isEmpty {
-            let wild = matchSuffixes(of: name, path, asked: asked, watched: &watch)
+            let wild = matchSuffixes(of: name, labels: labels, path, asked: asked, watched: &watch)
             if found == .none { found = wild }
             if found != .none && !Watch.readsOn { return found }
         }
@@ -83,24 +83,27 @@ extension RouteView {
     /// The longest suffix first.
     @inline(never)
     private func matchSuffixes<Watch: MatchWatch>(
-        of name: ByteRun, _ path: ByteRun, asked: Asked, watched watch: inout Watch
+        of name: ByteRun, labels: Int, _ path: ByteRun, asked: Asked, watched watch: inout Watch
     ) -> RouteMatch {
-        guard var left = labelCount(of: name) else { return .none }
         let (hashing, suffixes) = (hashing, suffixes)
         var found = RouteMatch.none
-        var index = 0
-        while index < name.count {
-            let isDot = name[index] == UInt8(ascii: ".")
-            index &+= 1
-            guard isDot else { continue }
-            left &-= 1
-            guard suffixes.contains(left) else { continue }
-            let suffix = name.dropping(index)
-            let host = find(host: suffix, kind: .suffix, hash: hashing.hash(suffix, from: hashing.suffix))
-            guard host != nobody else { continue }
-            let match = match(path, of: host, asked: asked, watched: &watch)
-            if found == .none { found = match }
-            if found != .none && !Watch.readsOn { return found }
+        var left = labels
+        var offset = 0
+        while offset < name.count {
+            var dots = name.wholeWord(at: offset).places(of: UInt8(ascii: "."))
+            while dots != 0 {
+                let start = offset &+ (dots.trailingZeroBitCount &>> 3) &+ 1
+                dots &= dots &- 1
+                left &-= 1
+                guard suffixes.contains(left) else { continue }
+                let suffix = name.dropping(start)
+                let host = find(host: suffix, kind: .suffix, hash: hashing.hash(padded: suffix, from: hashing.suffix))
+                guard host != nobody else { continue }
+                let match = match(path, of: host, asked: asked, watched: &watch)
+                if found == .none { found = match }
+                if found != .none && !Watch.readsOn { return found }
+            }
+            offset &+= 8
         }
         return found
     }
@@ -131,7 +134,8 @@ extension RouteView {
         return found
     }
 
-    /// Walks the path's segment ends, a word at a time, and looks up each prefix that has as many segments as some bound path.
+    /// Walks the path's segment ends, a word at a time, and looks up each prefix that has as many segments as some
+    /// bound path.
     @inline(never)
     private func matchSegments<Watch: MatchWatch>(
         of path: ByteRun, host: UInt32, _ record: HostRecord, asked: Asked, watched watch: inout Watch

@@ -1,4 +1,5 @@
-/// What workers read: a trivial handle on a ``RouteTable``, valid while that table lives. Reading it touches no reference count.
+/// What workers read: a trivial handle on a ``RouteTable``, valid while that table lives. Reading it touches no
+/// reference count.
 @safe
 public struct RouteView: @unchecked Sendable, BitwiseCopyable {
     @usableFromInline let base: UnsafeRawPointer
@@ -124,7 +125,7 @@ extension RouteView {
             start: (base + header.pointee.text + Int(start)).assumingMemoryBound(to: UInt8.self), count: count)
     }
 
-    /// The record of a host by its hash, or ``nobody``.
+    /// The record of a host by its hash, or ``nobody``. `name` has zeros behind it.
     @inline(__always)
     func find(host name: ByteRun, kind: HostRecord.Kind, hash: UInt64) -> UInt32 {
         var place = unsafe hash & header.pointee.hostMask
@@ -134,7 +135,7 @@ extension RouteView {
             if slot.index == nobody { return nobody }
             if slot.tag == tag {
                 let record = host(slot.index)
-                if record.kind == kind, run(at: record.text, count: Int(record.count)).equals(name) {
+                if record.kind == kind, run(at: record.text, count: Int(record.count)).equals(padded: name) {
                     return slot.index
                 }
             }

@@ -223,9 +223,9 @@ struct TableWriter {
             guard let winner else { return }
             conflicts.append(Conflict(winner: winner.route, loser: rule, place: place, loss: loss))
         }
+        guard earlier.count < RuleLimits.rulesInOnePlace else { return report(earlier[0], .tooManyRules) }
         let winner = earlier.first { contend($0, binding) }
         guard !covers(earlier, binding) else { return report(winner ?? earlier[0], .everywhere) }
-        guard earlier.count < RuleLimits.rulesInOnePlace else { return report(earlier[0], .tooManyRules) }
         report(winner, .onSomeListeners)
         earlier[earlier.count - 1].next = append(binding)
         arena.store(earlier[earlier.count - 1], at: header.bindings, Int(last))

@@ -30,13 +30,13 @@ struct Hashing: BitwiseCopyable {
         return product.high ^ product.low
     }
 
-    /// The hash of a name, its length mixed in last.
+    /// The hash of a name with zeros behind it, its length mixed in last.
     @inline(__always)
-    func hash(_ name: ByteRun, from seed: UInt64) -> UInt64 {
+    func hash(padded name: ByteRun, from seed: UInt64) -> UInt64 {
         var state = seed
         var offset = 0
         while offset < name.count {
-            state = fold(state, name.word(at: offset))
+            state = fold(state, name.wholeWord(at: offset))
             offset &+= 8
         }
         return finish(state, count: name.count)
@@ -45,8 +45,8 @@ struct Hashing: BitwiseCopyable {
     @inline(__always)
     func finish(_ state: UInt64, count: Int) -> UInt64 { fold(state, UInt64(truncatingIfNeeded: count)) }
 
-    /// The hash of the first `count` bytes of a path of one host: `state` has folded the whole words before, `rest` holds the
-    /// bytes of the word that was begun, zeros above.
+    /// The hash of the first `count` bytes of a path of one host: `state` has folded the whole words before, `rest`
+    /// holds the bytes of the word that was begun, zeros above.
     @inline(__always)
     func finish(path state: UInt64, rest: UInt64, count: Int, host: UInt32) -> UInt64 {
         fold(fold(state, rest), UInt64(truncatingIfNeeded: count) | UInt64(host) &<< 32)
@@ -80,21 +80,40 @@ extension UInt64 {
     func keeping(_ count: Int) -> UInt64 { self & ((1 &<< UInt64(truncatingIfNeeded: count &* 8)) &- 1) }
 }
 
-/// Whether a path starts with `/` and already is in the form that is matched: no `%`, no `//`, no `/.`.
+extension UInt64 {
+    /// Not zero when some byte is `byte`, and perhaps when none is: the high bit of each that is, with such bits
+    /// above one that is in doubt. Cheaper than ``places(of:)`` where a doubt only costs time.
+    @inline(__always)
+    func perhaps(_ byte: UInt8) -> UInt64 {
+        let other = self ^ .repeating(byte)
+        return (other &- .repeating(1)) & ~other
+    }
+}
+
+/// Whether a path starts with `/` and already is in the form that is matched: no `%`, no `//`, no `/.`. May take a
+/// path that is for one that is not.
 @inline(__always)
 func isPlain(path: ByteRun) -> Bool {
     guard path.count > 0, path[0] == UInt8(ascii: "/") else { return false }
-    var offset = 0
+    guard path.count >= 8 else { return path.count == 1 || isPlainWord(path.word(at: 0)) }
     var odd: UInt64 = 0
-    // The high bit of the lowest byte is set when the byte before this word is a slash.
-    var carry: UInt64 = 0
-    while offset < path.count {
-        let word = path.word(at: offset)
-        let slashes = word.places(of: UInt8(ascii: "/"))
-        odd |= word.places(of: UInt8(ascii: "%"))
-        odd |= (slashes &<< 8 | carry) & (slashes | word.places(of: UInt8(ascii: ".")))
-        carry = slashes &>> 56
-        offset &+= 8
+    var offset = 0
+    // Words overlap by a byte, so that every pair of bytes lies within one of them.
+    let last = path.count &- 8
+    while offset < last {
+        odd |= oddity(of: path.wholeWord(at: offset))
+        offset &+= 7
     }
-    return odd == 0
+    odd |= oddity(of: path.wholeWord(at: last))
+    return odd & .highBits == 0
+}
+
+@inline(__always)
+private func isPlainWord(_ word: UInt64) -> Bool { oddity(of: word) & .highBits == 0 }
+
+/// High bits set where a `%` is, or the second byte of a `//` or `/.`; the other bits mean nothing.
+@inline(__always)
+private func oddity(of word: UInt64) -> UInt64 {
+    let slashes = word.perhaps(UInt8(ascii: "/"))
+    return word.perhaps(UInt8(ascii: "%")) | (slashes &<< 8) & (slashes | word.perhaps(UInt8(ascii: ".")))
 }

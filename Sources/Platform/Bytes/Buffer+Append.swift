@@ -16,11 +16,19 @@ extension Buffer {
         unsafe header.pointee.end += UInt32(truncatingIfNeeded: count)
     }
 
-    @inlinable public func append(_ text: StaticString) {
+    /// Inlined always: a constant of known length becomes a few stores.
+    @inlinable @inline(__always) public func append(_ text: StaticString) {
         let count = text.utf8CodeUnitCount
         precondition(room >= count)
         unsafe (bytes + end).copyMemory(from: text.utf8Start, byteCount: count)
         unsafe header.pointee.end += UInt32(truncatingIfNeeded: count)
+    }
+
+    /// Appends a copy of bytes that are in this buffer already, by their places in the block.
+    public func append(copying range: Range<Int>) {
+        precondition(range.lowerBound >= start && range.upperBound <= end && room >= range.count)
+        unsafe (bytes + end).copyMemory(from: bytes + range.lowerBound, byteCount: range.count)
+        unsafe header.pointee.end += UInt32(truncatingIfNeeded: range.count)
     }
 
     /// Moves up to `limit` bytes from the start of `other` to the end of this one, as many as there is room for.
@@ -33,30 +41,65 @@ extension Buffer {
     }
 
     /// Decimal digits, 20 at most.
-    public func append(decimal value: UInt64) {
+    @inlinable public func append(decimal value: UInt64) {
         precondition(room >= 20)
-        var (rest, digits) = (value, 1)
-        while rest >= 10 {
-            rest /= 10
-            digits += 1
+        if value < 10 {
+            put(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: value), at: end)
+            unsafe header.pointee.end &+= 1
+        } else if value < 1_000 {
+            appendThree(UInt32(truncatingIfNeeded: value))
+        } else {
+            appendMany(value)
         }
-        rest = value
-        for place in stride(from: end + digits - 1, through: end, by: -1) {
-            unsafe bytes.storeBytes(
-                of: UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10), toByteOffset: place, as: UInt8.self)
+    }
+
+    /// 10 to 999: the octets of addresses, status codes, small lengths.
+    @usableFromInline func appendThree(_ value: UInt32) {
+        var place = end
+        if value >= 100 {
+            put(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: value / 100), at: place)
+            place &+= 1
+        }
+        put(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: value / 10 % 10), at: place)
+        put(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: value % 10), at: place &+ 1)
+        unsafe header.pointee.end = UInt32(truncatingIfNeeded: place &+ 2)
+    }
+
+    @usableFromInline func appendMany(_ value: UInt64) {
+        var (bound, digits): (UInt64, Int) = (10_000, 4)
+        while digits < 20, value >= bound {
+            digits &+= 1
+            // 10^20 does not fit; 20 digits is all there can be.
+            bound = digits == 20 ? .max : bound &* 10
+        }
+        var rest = value
+        var place = end &+ digits
+        for _ in 0..<digits {
+            place &-= 1
+            put(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest % 10), at: place)
             rest /= 10
         }
-        unsafe header.pointee.end += UInt32(digits)
+        unsafe header.pointee.end &+= UInt32(digits)
+    }
+
+    /// Within the block: whoever calls has made sure of the room.
+    @inlinable @inline(__always) func put(_ byte: UInt8, at place: Int) {
+        unsafe bytes.storeBytes(of: byte, toByteOffset: place, as: UInt8.self)
     }
 
     /// Lower-case hexadecimal digits without leading zeros (at least one digit), 16 at most; or all `width` of them.
     public func append(hexadecimal value: UInt64, width: Int = 0) {
-        precondition(room >= 16)
+        precondition(room >= 16 && width <= 16)
         let digits = max(width, max(1, (67 - value.leadingZeroBitCount) / 4))
-        for place in 0..<digits {
-            let nibble = UInt8(truncatingIfNeeded: value >> UInt64(4 * (digits - 1 - place))) & 15
-            append(nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "a") - 10 + nibble)
+        var place = end &+ digits
+        var rest = value
+        for _ in 0..<digits {
+            place &-= 1
+            let nibble = UInt8(truncatingIfNeeded: rest & 15)
+            put(nibble &+ (nibble < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") &- 10), at: place)
+            rest >>= 4
         }
+        unsafe header.pointee.end &+= UInt32(digits)
     }
 
     /// The text inside a JSON string: quotes, backslashes and controls escaped, bytes that are not ASCII as `\u00XX`

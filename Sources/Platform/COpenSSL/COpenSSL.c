@@ -1,10 +1,12 @@
 #include "COpenSSL.h"
 
 #include <errno.h>
+#include <openssl/core_names.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 /* The wire: a BIO that is leaner than OpenSSL's socket BIO where it matters here. It never blocks whatever the
  * descriptor's flags say, a peer that is gone is an error and not SIGPIPE, and it remembers whether the socket was
@@ -123,6 +125,23 @@ SSL *wire_accept(SSL_CTX *contexts, int descriptor, const void *owner) {
 
 struct wire *wire_of(const SSL *session) {
     return BIO_get_data(SSL_get_rbio(session));
+}
+
+int64_t tls_seconds(void) {
+    struct timespec now;
+    return clock_gettime(CLOCK_BOOTTIME, &now) == 0 ? now.tv_sec : 0;
+}
+
+int tls_ready_ticket(EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, const unsigned char *secret, const unsigned char *proof,
+                     const unsigned char *iv, int sealing) {
+    /* OpenSSL takes what it only reads here as writable. */
+    OSSL_PARAM settings[] = {
+        OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, (void *)proof, 32),
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, "SHA256", 0),
+        OSSL_PARAM_construct_end(),
+    };
+    return EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, secret, iv, sealing) == 1
+        && EVP_MAC_CTX_set_params(mac, settings) == 1;
 }
 
 /* Without a callback OpenSSL would ask for the passphrase on the terminal. */

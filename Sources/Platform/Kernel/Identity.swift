@@ -27,7 +27,8 @@ public struct Identity: Equatable, Sendable {
         }
     }
 
-    /// Reads `user` or `user:group`, each a name or a number. A user given by number alone has the group of the same number.
+    /// Reads `user` or `user:group`, each a name or a number. A user given by number alone has the group of the same
+    /// number.
     public static func named(_ text: String) throws(Failure) -> Identity {
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         let userText = parts.first ?? ""

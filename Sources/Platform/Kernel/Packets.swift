@@ -1,8 +1,8 @@
 import CLinux
 import Glibc
 
-/// One end of a pair of sockets that carries packets, and descriptors beside them (SOCK_SEQPACKET, SCM_RIGHTS). Nothing here
-/// waits except ``wait(milliseconds:)``.
+/// One end of a pair of sockets that carries packets, and descriptors beside them (SOCK_SEQPACKET, SCM_RIGHTS). Nothing
+/// here waits except ``wait(milliseconds:)``.
 public final class PacketSocket: Sendable {
     /// Bytes of one packet; the kernel's default send buffer holds it with room to spare.
     public static let payloadLimit = 128 << 10

@@ -104,7 +104,8 @@ extension Holdings {
         }
     }
 
-    /// A listening Unix stream socket of mode 0600, in a folder whose path may be of any length. A file of that name is replaced.
+    /// A listening Unix stream socket of mode 0600, in a folder whose path may be of any length. A file of that name is
+    /// replaced.
     public static func listenUnix(folder: String, name: String, backlog: CInt = 64) throws(SystemError) -> HeldSocket {
         HeldSocket(Descriptor(owning: try checked(unsafe kl_unix_listen(folder, name, backlog), "listen")))
     }

@@ -58,11 +58,11 @@ public enum Ending: Equatable, Sendable, CustomStringConvertible {
     }
 }
 
-/// Starting, signalling and reaping children. A child gets no_new_privs, no ambient capabilities, plain signal dispositions, an empty
-/// signal mask, a process group of its own, and no descriptor but those it is given.
+/// Starting, signalling and reaping children. A child gets no_new_privs, no ambient capabilities, plain signal
+/// dispositions, an empty signal mask, a process group of its own, and no descriptor but those it is given.
 public enum ChildProcess {
-    /// Starts a program and answers its pid. Entry i of `descriptors` becomes the program's descriptor i; -1 leaves it closed.
-    /// With a death signal, call this on a thread that lives as long as the process.
+    /// Starts a program and answers its pid. Entry i of `descriptors` becomes the program's descriptor i; -1 leaves it
+    /// closed. With a death signal, call this on a thread that lives as long as the process.
     public static func spawn(_ start: ProgramStart, descriptors: [CInt]) throws(SpawnError) -> CInt {
         var request = kl_spawn_request()
         if let identity = start.identity {

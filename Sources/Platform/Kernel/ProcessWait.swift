@@ -19,7 +19,8 @@ public enum ProcessWait {
         public var writable: Bool
     }
 
-    /// At most 16 interests. A negative time waits forever. Nothing is ready in any answer when time is up or a signal came.
+    /// At most 16 interests. A negative time waits forever. Nothing is ready in any answer when time is up or a signal
+    /// came.
     public static func any(_ interests: [Interest], milliseconds: CInt) throws(SystemError) -> [Answer] {
         let descriptors = interests.map(\.descriptor)
         let writes = interests.map { Int32($0.writes ? 1 : 0) }

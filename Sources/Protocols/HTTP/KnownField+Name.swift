@@ -82,9 +82,9 @@ extension KnownField {
         }
     }
 
-    /// The field that `bytes[start..<end]` names, in any mixture of upper and lower case; `.other` when it is not listed.
+    /// The field that `bytes[start..<end]` names, in any mixture of upper and lower case; `.other` if it is not listed.
     ///
-    /// `start...end` lies inside `bytes`. An answer other than `.other` means that every byte of the name is a token byte.
+    /// `start...end` lies inside `bytes`. Any answer but `.other` means that every byte of the name is a token byte.
     public init(naming bytes: Span<UInt8>, from start: Int, to end: Int) {
         precondition(start >= 0 && start <= end && end <= bytes.count)
         @inline(__always) func named(_ text: StaticString) -> Bool { bytes.equalsIgnoringCase(text, at: start) }

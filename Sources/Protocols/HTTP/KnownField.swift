@@ -38,8 +38,8 @@ public enum KnownField: UInt8, CaseIterable, Equatable, Sendable {
 
     /// Whether `Connection` may name this field and so have it dropped here.
     ///
-    /// RFC 9110 §7.6.1 forbids senders to name fields that are meant for everyone. A client that does it anyway wants a
-    /// proxy to strip what others rely on, so these stay:
+    /// RFC 9110 §7.6.1 forbids senders to name fields that are meant for everyone. A client that does it anyway wants
+    /// a proxy to strip what others rely on, so these stay:
     /// - `Host`, `Content-Length`: without them the next server reads another request than we did;
     /// - `Content-Type`, `Content-Encoding`, `Content-Range`: they say what the body is;
     /// - `Authorization`, `Cookie`, `Set-Cookie`, `Origin`, the `Sec-Fetch-*` fields: who asks, and from which page;

@@ -3,8 +3,8 @@ import HTTP
 // The scans that look at every byte of a head, sixteen at a time.
 
 extension Span where Element == UInt8 {
-    /// The first byte at or behind `start` that `stops` marks, or the end of the span. `stopsAt` is the same property of
-    /// one byte, for spans shorter than a block.
+    /// The first byte at or behind `start` that `stops` marks, or the end of the span. `stopsAt` is the same property
+    /// of one byte, for spans shorter than a block.
     @inline(__always)
     private func scan(
         from start: Int, stops: (Block) -> BlockMask, stopsAt: (UInt8) -> Bool

@@ -59,3 +59,30 @@ func chooseApplicationProtocol(
     }
     return SSL_TLSEXT_ERR_ALERT_FATAL
 }
+
+/// Readies OpenSSL to make (`isMaking` is 1) or to read a session ticket.
+///
+/// Answers as OpenSSL asks: below 0 the handshake fails, 0 stands for no ticket, 1 for a good one, 2 for a good one to be
+/// replaced. In TLS 1.3 every ticket is replaced, since a client should use it once (RFC 8446 appendix C.4).
+@c(kontainers_tls_ready_ticket)
+func readyTicket(
+    _ session: OpaquePointer?, _ name: UnsafeMutablePointer<UInt8>?, _ iv: UnsafeMutablePointer<UInt8>?,
+    _ cipher: OpaquePointer?, _ mac: OpaquePointer?, _ isMaking: CInt
+) -> CInt {
+    guard let session = unsafe session, let name = unsafe name, let iv = unsafe iv,
+        let owner = unsafe wire_of(session).pointee.owner
+    else { return -1 }
+    let keys = unsafe Unmanaged<TLSContexts>.fromOpaque(owner).takeUnretainedValue().ticketKeys
+    let named = unsafe UnsafeMutableBufferPointer(start: name, count: TicketKeys.Key.nameCount)
+    let now = tls_seconds()
+    if isMaking == 1 {
+        let key = keys.current(at: now)
+        _ = unsafe named.update(fromContentsOf: key.name)
+        guard unsafe RAND_bytes(iv, CInt(EVP_MAX_IV_LENGTH)) == 1 else { return -1 }
+        return unsafe tls_ready_ticket(cipher, mac, key.secret, key.proof, iv, 1) == 1 ? 1 : -1
+    }
+    guard let (key, isCurrent) = unsafe keys.key(named: Array(named), at: now) else { return 0 }
+    guard unsafe tls_ready_ticket(cipher, mac, key.secret, key.proof, iv, 0) == 1 else { return -1 }
+    let mayBeUsedAgain = unsafe SSL_version(session) < TLS1_3_VERSION
+    return isCurrent && mayBeUsedAgain ? 1 : 2
+}

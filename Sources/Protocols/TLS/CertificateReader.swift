@@ -9,7 +9,7 @@ struct CertificateRefusal: Error, Equatable {
 struct CertificateReader {
     let chain: [X509Certificate]
     let key: PrivateKey
-    /// What is odd and does not keep it from serving.
+    /// What is odd and does not keep it from serving; its time aside, which passes.
     private(set) var warnings: [String] = []
 
     var leaf: X509Certificate { chain[0] }
@@ -19,7 +19,6 @@ struct CertificateReader {
         key = try Self.readKey(input.key)
         try checkKey()
         checkOrder()
-        checkValidity()
         if leaf.names.isEmpty {
             warnings.append(
                 "the certificate names no host (no dNSName in its subjectAltName, no host name as commonName): it is "
@@ -114,19 +113,6 @@ struct CertificateReader {
                 "the chain is out of order: certificate \(place + 1) was issued by “\(pair.0.issuer)”, and certificate "
                     + "\(place + 2) is “\(pair.1.subject)”; some clients will not trust it. Wanted the leaf first, "
                     + "then the issuer of each")
-        }
-    }
-
-    private mutating func checkValidity() {
-        switch leaf.validity {
-        case .valid: break
-        case .expired:
-            warnings.append(
-                "the certificate “\(leaf.subject)” expired at \(leaf.notAfter): clients will refuse it; renew it")
-        case .notYet:
-            warnings.append(
-                "the certificate “\(leaf.subject)” is valid only from \(leaf.notBefore): clients refuse it until then; "
-                    + "is this machine's clock right?")
         }
     }
 }

@@ -18,13 +18,15 @@ import COpenSSL
 final class ServedCertificate: Sendable {
     let input: CertificateInput
     let names: [NamePattern]
-    /// What was odd about it when it was read.
-    let warnings: [String]
-    /// Whether the present was inside its time when it was read.
-    let isValid: Bool
+    private let leaf: X509Certificate
+    private let lastingWarnings: [String]
     private let serving: ServingContext
 
     var context: OpaquePointer { unsafe serving.context }
+    /// Whether the present is inside its time.
+    var isValid: Bool { leaf.validity == .valid }
+    /// What is odd about it today.
+    var warnings: [String] { lastingWarnings + (leaf.validityWarning.map { [$0] } ?? []) }
 
     init(_ input: CertificateInput, policy: TLSPolicy) throws(CertificateRefusal) {
         let read = try CertificateReader(input)
@@ -49,8 +51,8 @@ final class ServedCertificate: Sendable {
         }
         self.input = input
         self.names = read.leaf.names
-        self.warnings = read.warnings
-        self.isValid = read.leaf.validity == .valid
+        self.leaf = read.leaf
+        self.lastingWarnings = read.warnings
         self.serving = serving
     }
 }

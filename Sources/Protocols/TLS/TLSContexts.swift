@@ -2,16 +2,21 @@
 ///
 /// Sessions keep the contexts they started with, so a change of certificates touches no connection.
 public final class TLSContexts: Sendable {
-    /// What sessions are made from. It has no certificate, and outlives the certificates: its ticket keys pass from
-    /// revision to revision, so tickets stay good when certificates come and go.
+    /// What sessions are made from. It has no certificate.
     let front: ServingContext
+    /// They pass from revision to revision, so tickets stay good when certificates come and go.
+    let ticketKeys: TicketKeys
     let policy: TLSPolicy
     /// In the order of the input; the first is the fallback for no name and unknown names.
     private let certificates: [ServedCertificate]
     private let names: ServerNames
 
-    private init(front: ServingContext, policy: TLSPolicy, certificates: [ServedCertificate], names: ServerNames) {
+    private init(
+        front: ServingContext, ticketKeys: TicketKeys, policy: TLSPolicy, certificates: [ServedCertificate],
+        names: ServerNames
+    ) {
         self.front = front
+        self.ticketKeys = ticketKeys
         self.policy = policy
         self.certificates = certificates
         self.names = names
@@ -33,8 +38,8 @@ public final class TLSContexts: Sendable {
     /// Compiles a revision's certificates.
     ///
     /// A certificate that is byte-identical to one in `previous` keeps its context. One that cannot serve is reported,
-    /// and the good one of the same name in `previous` stays in service in its place. Takes about a millisecond for
-    /// each new certificate: not for a worker's thread.
+    /// and the good one of the same name in `previous` stays in service in its place. Each new certificate takes some
+    /// tenths of a millisecond and 13 KB: not for a worker's thread.
     ///
     /// - Parameter assignments: a host pattern (a name, `*.suffix`, `*`) and the certificate its rule asks for. The
     ///   names in the certificates serve the rest; the most exact wins.
@@ -79,6 +84,7 @@ public final class TLSContexts: Sendable {
             served.append(certificate)
         }
 
+        let given = Set(inputs.map(\.name))
         var names = ServerNames()
         for (host, name) in assignments {
             guard let pattern = NamePattern(host.utf8) else {
@@ -91,7 +97,7 @@ public final class TLSContexts: Sendable {
             }
             guard let place = places[name] else {
                 // One that failed is reported above.
-                if inputs.contains(where: { $0.name == name }) { continue }
+                if given.contains(name) { continue }
                 failures.append(
                     CertificateFailure(
                         name: name,
@@ -102,8 +108,8 @@ public final class TLSContexts: Sendable {
             names.assign(pattern, to: place)
         }
         // Of two certificates for one name, the one that clients accept today.
-        let order = served.indices.filter { served[$0].isValid } + served.indices.filter { !served[$0].isValid }
-        for place in order {
+        let validity = served.map(\.isValid)
+        for place in served.indices.filter({ validity[$0] }) + served.indices.filter({ !validity[$0] }) {
             for pattern in served[place].names { names.certify(pattern, by: place) }
         }
 
@@ -111,6 +117,9 @@ public final class TLSContexts: Sendable {
         guard let front = front ?? ServingContext(policy) else {
             preconditionFailure("OpenSSL cannot make a context: \(oldestReason())")
         }
-        return (TLSContexts(front: front, policy: policy, certificates: served, names: names), failures)
+        let made = TLSContexts(
+            front: front, ticketKeys: previous?.ticketKeys ?? TicketKeys(), policy: policy, certificates: served,
+            names: names)
+        return (made, failures)
     }
 }

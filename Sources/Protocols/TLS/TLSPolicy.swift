@@ -47,6 +47,7 @@ public enum TLSPolicy: String, Sendable, CaseIterable {
         unsafe tls_ctx_set_read_ahead(context, 1)
         // Resumption is by tickets, which the client keeps; nothing is kept here.
         unsafe tls_ctx_set_session_cache_off(context)
+        _ = unsafe SSL_CTX_set_tlsext_ticket_key_evp_cb(context, readyTicket)
         unsafe tls_ctx_set_name_callback(context, chooseCertificate)
         unsafe SSL_CTX_set_alpn_select_cb(context, chooseApplicationProtocol, nil)
         return unsafe context

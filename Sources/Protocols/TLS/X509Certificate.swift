@@ -86,7 +86,8 @@ struct PublicKey {
     }
 }
 
-@safe final class X509Certificate {
+/// Never changed once read; what OpenSSL computes about it later, it computes under a lock.
+@safe final class X509Certificate: @unchecked Sendable {
     enum Validity { case valid, expired, notYet }
 
     let handle: OpaquePointer
@@ -104,6 +105,17 @@ struct PublicKey {
     var validity: Validity {
         if unsafe X509_cmp_current_time(X509_get0_notAfter(handle)) < 0 { return .expired }
         return unsafe X509_cmp_current_time(X509_get0_notBefore(handle)) > 0 ? .notYet : .valid
+    }
+
+    /// What a person should know about its time; `nil` when it is valid.
+    var validityWarning: String? {
+        switch validity {
+        case .valid: nil
+        case .expired: "the certificate “\(subject)” expired at \(notAfter): clients will refuse it; renew it"
+        case .notYet:
+            "the certificate “\(subject)” is valid only from \(notBefore): clients refuse it until then; is this "
+                + "machine's clock right?"
+        }
     }
 
     /// The hosts it vouches for: every dNSName of subjectAltName; the commonName only without such an extension

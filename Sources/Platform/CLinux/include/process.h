@@ -76,8 +76,8 @@ int kl_file_lock(const char *path);
 int kl_address_probe(int family, const char *host, uint16_t port, int datagram);
 /// A bound datagram socket, shareable (SO_REUSEPORT), non-blocking, that tells each datagram's destination.
 int kl_bind_datagram(int family, const char *host, uint16_t port);
-/// A listening Unix stream socket at `directory`/`name`, mode 0600; replaces a file of that name. The directory's path may be
-/// longer than a socket address holds.
+/// A listening Unix stream socket at `directory`/`name`, mode 0600; replaces a file of that name. The directory's path
+/// may be longer than a socket address holds.
 int kl_unix_listen(const char *directory, const char *name, int backlog);
 
 #endif

@@ -80,6 +80,15 @@ static inline int tls_gcm_set_tag(EVP_CIPHER_CTX *c, const void *tag) {
     return EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_TAG, 16, (void *)tag);
 }
 
+/* MARK: tickets */
+
+/* Seconds since the machine started, sleep included. */
+int64_t tls_seconds(void);
+/* Readies both for one ticket: AES-256-CBC under `secret` (32 bytes) and HMAC-SHA-256 under `proof` (32 bytes). `sealing`
+ * is 1 or 0. Returns 1, or 0 when out of memory. */
+int tls_ready_ticket(EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, const unsigned char *secret, const unsigned char *proof,
+                     const unsigned char *iv, int sealing);
+
 /* MARK: certificates */
 
 /* Reads the next certificate or the first private key of a PEM text; never asks for a passphrase. NULL: see the error

@@ -1,0 +1,26 @@
+# Each target is one line of what it runs. `make run` and `make test` install the Debian packages they lack.
+.PHONY: run build test bench fuzz check clean
+MAKEFLAGS += --no-print-directory
+
+CONFIG ?= config/development.yaml
+
+run: build   ## the appliance with development certificates; CONFIG=FILE serves another file
+	sh certs/make.sh && exec .build/release/kontainers serve --config $(CONFIG)
+
+build:       ## both programs, optimised, into .build/release
+	scripts/install.sh build && swift build -c release --static-swift-stdlib
+
+test: build  ## everything: unit, tidy, and the release programs against a Docker engine of the run's own
+	scripts/install.sh test && swift test --skip ApplianceTests && swift test --skip-build --no-parallel --filter ApplianceTests
+
+bench: build ## one worker beside nginx, HAProxy, Envoy, Caddy and Traefik; writes Tests/Benchmarks/Results
+	scripts/install.sh bench && python3 Tests/Benchmarks/bench.py
+
+fuzz:        ## every parser under libFuzzer, a minute each
+	Tests/Fuzz/run.sh
+
+check:       ## the formatter's rules, as errors
+	swift format lint --strict --recursive Package.swift Sources Tests
+
+clean:       ## what was built; state under data/ stays
+	rm -rf .build .build-data

@@ -1,0 +1,27 @@
+"""The proxies that are measured. A new one is one module and one entry here."""
+
+from __future__ import annotations
+
+from .base import Peer, Running, Setup
+from .caddy import Caddy
+from .envoy import Envoy
+from .haproxy import HAProxy26, HAProxy28
+from .kontainers import Kontainers
+from .nginx import Nginx
+from .traefik import Traefik
+
+__all__ = ["Kontainers", "Peer", "Running", "Setup", "choose"]
+
+KINDS: list[type[Peer]] = [Kontainers, Nginx, HAProxy26, HAProxy28, Envoy, Caddy, Traefik]
+
+
+def choose(names: list[str]) -> list[Peer]:
+    """The peers of these names, `NAME+log` with an access log; no names means all of them."""
+    kinds = {kind.name: kind for kind in KINDS}
+    chosen = []
+    for wanted in names or list(kinds):
+        name, plus, option = wanted.partition("+")
+        if name not in kinds or (plus and option != "log"):
+            raise SystemExit(f"found peer '{wanted}', wanted some of: {', '.join(kinds)}, each also as NAME+log")
+        chosen.append(kinds[name](log=bool(plus)))
+    return chosen

@@ -1,0 +1,78 @@
+import Foundation
+import Testing
+
+@Suite("Documents tell the truth")
+struct DocumentTests {
+    let repository = Repository.shared
+
+    @Test("every file that a document names exists")
+    func paths() {
+        var faults: [String] = []
+        for document in repository.documents where repository.exists(document) {
+            let folder = document.split(separator: "/").dropLast().joined(separator: "/")
+            for (number, line) in lines(of: document) {
+                for link in line.matches(of: /\]\(([^)#:\s]+)(?:#[^)]*)?\)/) {
+                    let target = String(link.output.1)
+                    let path = folder.isEmpty ? target : "\(folder)/\(target)"
+                    if !repository.exists(path) { faults.append("\(document):\(number): \(target)") }
+                }
+                for code in line.matches(of: /`((?:Sources|Tests|certs|config|scripts|\.ci|\.github)\/[\w\/.+-]*)`/) {
+                    let target = String(code.output.1)
+                    let ours = !target.hasSuffix(".pem") && !target.hasSuffix(".key") && !target.contains("Results")
+                    if ours && !repository.exists(target) { faults.append("\(document):\(number): \(target)") }
+                }
+            }
+        }
+        #expect(faults.isEmpty, "\(told("documents that name absent files:", faults))")
+    }
+
+    @Test("every article that an article links exists")
+    func articles() {
+        let known = Set(repository.documents.map { ($0 as NSString).lastPathComponent.replacing(".md", with: "") })
+        var faults: [String] = []
+        for document in repository.documents where repository.exists(document) {
+            for (number, line) in lines(of: document) {
+                for link in line.matches(of: /<doc:([\w-]+)>/) where !known.contains(String(link.output.1)) {
+                    faults.append("\(document):\(number): \(link.output.1)")
+                }
+            }
+        }
+        #expect(faults.isEmpty, "\(told("links to absent articles:", faults))")
+    }
+
+    @Test("every symbol that an article links is declared")
+    func symbols() {
+        var declared: Set<String> = []
+        let declaration = /\b(?:struct|class|enum|actor|protocol|typealias|func|var|let|case|init)\s*`?(\w+)/
+        for file in repository.sources {
+            for line in file.code {
+                for match in line.matches(of: declaration) { declared.insert(String(match.output.1)) }
+            }
+        }
+        var faults: [String] = []
+        for document in repository.documents where repository.exists(document) {
+            for (number, line) in lines(of: document) {
+                for link in line.matches(of: /``([^`]+)``/) {
+                    for part in link.output.1.split(separator: "/") {
+                        let name = String(part.prefix { $0 != "(" })
+                        if !declared.contains(name) { faults.append("\(document):\(number): \(link.output.1)") }
+                    }
+                }
+            }
+        }
+        #expect(faults.isEmpty, "\(told("links to absent symbols:", faults))")
+    }
+
+    @Test("the reference names every field that the file or a label may hold")
+    func reference() {
+        let schema = repository.text(of: "Sources/ControlPlane/Configuration/Schema.swift")
+        let page = repository.text(of: "Sources/kontainers/kontainers.docc/Configuration.md")
+        let fields = schema.matches(of: /Field\(\s*"(\w+)"/).map { String($0.output.1) }
+        let missing = Set(fields).filter { !page.contains(".\($0)`") && !page.contains("`\($0)`") }
+        #expect(missing.isEmpty, "\(told("fields that Configuration.md does not name:", missing.sorted()))")
+    }
+
+    private func lines(of document: String) -> [(Int, String)] {
+        repository.text(of: document).components(separatedBy: "\n").enumerated().map { ($0 + 1, $1) }
+    }
+}
