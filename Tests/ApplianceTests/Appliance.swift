@@ -185,6 +185,7 @@ func withContainers(
     do {
         try await withAppliance(wanted) { try await body($0, engine) }
     } catch {
+        try? await engine.ensureRunning()
         try? await engine.removeAll()
         throw error
     }

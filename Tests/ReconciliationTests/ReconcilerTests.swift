@@ -195,4 +195,14 @@ struct LastGoodTests {
         #expect(LastGood.merge(last, with: nil, [wrong]) == last)
         #expect(LastGood.merge(nil, with: nil, [wrong]) == nil)
     }
+
+    @Test("a fault that belongs to no one thing takes nothing out of service, and keeps nothing new from it")
+    func blurred() {
+        var last = file([fileRule("a", hosts: ["a.test"]), fileRule("b", hosts: ["b.test"])])
+        last.workers = 3
+        let wrong = Diagnosis(code: "wrong-type", place: .appliance, found: "found", wanted: "wanted")
+        let merged = LastGood.merge(last, with: file([fileRule("c", hosts: ["c.test"])]), [wrong])
+        #expect(merged?.rules.map(\.name) == ["c", "a", "b"])
+        #expect(merged?.workers == 3 && merged?.listeners == last.listeners)
+    }
 }

@@ -52,6 +52,11 @@ public final class DockerEngine: Sendable {
         }
     }
 
+    /// Starts the engine again when a test that failed left it stopped.
+    public func ensureRunning() async throws {
+        if program.withLock({ $0 })?.isRunning != true { try await start() }
+    }
+
     /// Stops the engine's process as a service manager would.
     public func stopProcess() async {
         await program.withLock { $0 }?.stop(within: .seconds(20))
@@ -66,7 +71,7 @@ public final class DockerEngine: Sendable {
 
     /// Removes every container, stops the engine and takes its bridge and mounts away.
     public func stop() async {
-        if let running = program.withLock({ $0 }), !running.isRunning { try? await start() }
+        try? await ensureRunning()
         if let all = try? await docker("ps", "-aq"), !all.line.isEmpty {
             _ = try? await run(
                 "docker", ["-H", endpoint, "rm", "-f"] + all.line.split(separator: "\n").map(String.init))

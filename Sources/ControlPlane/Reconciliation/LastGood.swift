@@ -10,16 +10,29 @@ enum LastGood {
     ) -> ApplianceConfiguration? {
         guard let last else { return loaded }
         guard var merged = loaded else { return last }
-        let wrong = Set(diagnoses.filter { $0.severity == .error }.map(\.subject)).subtracting([""])
+        let wrong = Set(diagnoses.filter { $0.severity == .error }.map(\.subject))
+        // A fault that belongs to no one thing, a list that is none for instance: what is new comes into service, and
+        // nothing that is in service goes away because of it.
+        let isBlurred = wrong.contains("")
+        if isBlurred { keepWhole(last, in: &merged) }
+        func isKept(_ name: String) -> Bool { isBlurred || wrong.contains(name) }
         let rules = Set(merged.rules.map(\.name))
-        merged.rules += last.rules.filter { wrong.contains($0.name) && !rules.contains($0.name) }
+        merged.rules += last.rules.filter { isKept($0.name) && !rules.contains($0.name) }
         let listeners = Set(merged.listeners.map(\.name))
-        merged.listeners += last.listeners.filter { wrong.contains($0.name) && !listeners.contains($0.name) }
+        merged.listeners += last.listeners.filter { isKept($0.name) && !listeners.contains($0.name) }
         let certificates = Set(merged.certificates.map(\.name))
-        merged.certificates += last.certificates.filter {
-            wrong.contains($0.name) && !certificates.contains($0.name)
-        }
+        merged.certificates += last.certificates.filter { isKept($0.name) && !certificates.contains($0.name) }
         return merged
+    }
+
+    /// What is not told apart by names.
+    private static func keepWhole(_ last: ApplianceConfiguration, in merged: inout ApplianceConfiguration) {
+        merged.data = last.data
+        merged.workers = last.workers
+        merged.management = last.management
+        merged.users = last.users
+        merged.settings = last.settings
+        if merged.dockerEndpoints.isEmpty { merged.dockerEndpoints = last.dockerEndpoints }
     }
 
     /// What a running appliance cannot change.
