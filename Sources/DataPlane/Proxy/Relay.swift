@@ -66,7 +66,7 @@ extension Worker {
             }
             // A long body moves in larger pieces: fewer system calls for each byte.
             let isLong = body.kind != .counted || body.remaining > UInt64(BufferSize.normal.rawValue)
-            let buffer = inputBuffer(source, expecting: isLong && body.moved > 0 ? .large : .normal)
+            let buffer = isLong && body.moved > 0 ? largeInput(source) : inputBuffer(source)
             switch receive(source, into: buffer) {
             case .bytes: continue
             case .wouldBlock:
@@ -79,6 +79,16 @@ extension Worker {
             case .failed: return .sourceFailed
             }
         }
+    }
+
+    /// A large empty input buffer, in place of a smaller one.
+    private func largeInput(_ index: UInt32) -> Buffer {
+        if let old = connections[index].input {
+            guard old.capacity < Int(BufferSize.large.rawValue) else { return old }
+            connections[index].input = nil
+            buffers.give(old)
+        }
+        return inputBuffer(index, expecting: .large)
     }
 
     /// Puts more of the body behind what is about to be sent anyway: a head and a small body leave in one packet.
