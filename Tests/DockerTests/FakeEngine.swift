@@ -81,6 +81,8 @@ actor FakeEngine {
                 text += String(buffer: bytes)
                 guard text.hasSuffix("\r\n\r\n") else { continue }
                 let target = text.split(separator: " ")[1].split(separator: "?")[0]
+                // Engines refuse a request without a host.
+                guard text.contains("\r\nHost: ") else { return }
                 text = ""
                 let path = "/" + target.split(separator: "/").dropFirst().joined(separator: "/")
                 calls.append(path)

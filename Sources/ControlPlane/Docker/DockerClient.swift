@@ -11,6 +11,7 @@ import NIOHTTP1
 public struct DockerClient: Sendable {
     private let http: HTTPClient
     private let base: String
+    private let isLocal: Bool
     private let limits: EngineLimits
 
     /// Old enough for Docker 18.09 and Podman 4, new enough for all that is read here.
@@ -26,11 +27,14 @@ public struct DockerClient: Sendable {
         // The stream of events holds one connection for good.
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = limits.inspectionsAtOnce + 2
         http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
-        base =
-            switch address {
-            case .unix(let path): "http+unix://\(Self.percentEncoded(path))"
-            case .tcp(let host, let port): "http://\(host.contains(":") ? "[\(host)]" : host):\(port)"
-            }
+        switch address {
+        case .unix(let path):
+            base = "http+unix://\(Self.percentEncoded(path))"
+            isLocal = true
+        case .tcp(let host, let port):
+            base = "http://\(host.contains(":") ? "[\(host)]" : host):\(port)"
+            isLocal = false
+        }
         self.limits = limits
     }
 
@@ -106,6 +110,8 @@ public struct DockerClient: Sendable {
     private func execute(_ call: String, path: String, time: Duration) async throws -> HTTPClientResponse {
         var request = HTTPClientRequest(url: "\(base)/\(Self.apiVersion)\(path)")
         request.headers.add(name: "User-Agent", value: "kontainers")
+        // RFC 9112 §3.2 wants one in every request; the HTTP library sends none over a Unix socket, and engines refuse that.
+        if isLocal { request.headers.add(name: "Host", value: "engine") }
         do {
             return try await http.execute(request, timeout: .init(time))
         } catch {

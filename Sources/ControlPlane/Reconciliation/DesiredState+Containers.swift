@@ -10,81 +10,129 @@ public typealias LabelParser =
 
 /// What was read of one container, kept for as long as the container does not change: with thousands of containers, one
 /// event must not read all labels again.
-struct ContainerReading {
-    struct Share {
+final class ContainerReading: Sendable {
+    final class Share: Sendable {
         /// Equal for all containers whose rules form one pool.
-        var pool: String
-        var declaration: RuleDeclaration
-        var member: DesiredState.Member
-        var reason: String?
+        let pool: String
+        let declaration: RuleDeclaration
+        let member: DesiredState.Member
+        let reason: String?
+
+        init(pool: String, declaration: RuleDeclaration, member: DesiredState.Member, reason: String?) {
+            self.pool = pool
+            self.declaration = declaration
+            self.member = member
+            self.reason = reason
+        }
     }
 
-    var record: ContainerRecord
-    var hostAddress: String
-    var shares: [Share]
-    var diagnoses: [Diagnosis]
+    let record: ContainerRecord
+    let hostAddress: String
+    let shares: [Share]
+    let diagnoses: [Diagnosis]
+
+    init(_ record: ContainerRecord, hostAddress: String, shares: [Share], diagnoses: [Diagnosis]) {
+        self.record = record
+        self.hostAddress = hostAddress
+        self.shares = shares
+        self.diagnoses = diagnoses
+    }
+}
+
+/// Containers whose rules are one.
+private struct Pool {
+    var key: String
+    var shares: [ContainerReading.Share]
 }
 
 extension DesiredState {
     /// The rules that containers declare, one candidate a pool.
     mutating func containerCandidates(_ sources: Sources, _ outcome: inout Outcome) -> [Candidate] {
-        var pools: [String: [ContainerReading.Share]] = [:]
-        var present: Set<String> = []
+        var pools: [Pool] = []
+        var places: [String: Int] = [:]
+        places.reserveCapacity(poolNames.count)
+        var kept: [String: [String: ContainerReading]] = [:]
         for engine in sources.engines {
+            let before = readings[engine.endpoint] ?? [:]
+            var now: [String: ContainerReading] = [:]
+            now.reserveCapacity(engine.containers.count)
             for record in engine.containers {
-                let id = "\(engine.endpoint) \(record.id)"
-                present.insert(id)
-                let reading = reading(of: record, id, engine, sources.routes)
-                outcome.diagnoses += reading.diagnoses
+                let last = before[record.id]
+                let reading = reading(of: record, last: last, engine, sources.routes)
+                now[record.id] = reading
+                if reading !== last { tellReasons(reading, last, &outcome) }
+                if !reading.diagnoses.isEmpty { outcome.diagnoses += reading.diagnoses }
                 for share in reading.shares where isServed(share.declaration, &outcome) {
-                    pools[share.pool, default: []].append(share)
-                    if let reason = share.reason {
-                        outcome.reasons["\(record.name)/\(share.declaration.name)"] = reason
+                    if let place = places[share.pool] {
+                        pools[place].shares.append(share)
+                    } else {
+                        places[share.pool] = pools.count
+                        pools.append(Pool(key: share.pool, shares: [share]))
                     }
                 }
             }
+            kept[engine.endpoint] = now
         }
-        if readings.count > present.count { readings = readings.filter { present.contains($0.key) } }
-        let named = name(pools)
-        return named.map { name, shares in
-            let shares = shares.sorted { $0.member.order < $1.member.order }
+        readings = kept
+        name(pools, places)
+        var candidates: [Candidate] = []
+        candidates.reserveCapacity(pools.count)
+        for pool in pools {
+            let name = poolNames[pool.key] ?? pool.key
+            guard pool.shares.count > 1 else {
+                let share = pool.shares[0]
+                candidates.append(Candidate(name, share.declaration, [share.member]))
+                continue
+            }
+            let shares = pool.shares.sorted { $0.member.order < $1.member.order }
             tellOfDifferences(shares, name, &outcome)
-            return Candidate(name: name, declaration: shares[0].declaration, members: shares.map(\.member))
+            candidates.append(Candidate(name, shares[0].declaration, shares.map(\.member)))
         }
+        candidates.sort { $0.name < $1.name }
+        return candidates
     }
 
-    private mutating func reading(
-        of record: ContainerRecord, _ id: String, _ engine: EngineState, _ routes: LocalRoutes?
+    private func reading(
+        of record: ContainerRecord, last: ContainerReading?, _ engine: EngineState, _ routes: LocalRoutes?
     ) -> ContainerReading {
-        let sharesNetwork = record.networkMode.hasPrefix("container:")
-        if !sharesNetwork, let known = readings[id], known.record == record, known.hostAddress == engine.hostAddress {
-            return known
+        // What shares another's network depends on the other.
+        if let last, last.record == record, last.hostAddress == engine.hostAddress,
+            !record.networkMode.hasPrefix("container:")
+        {
+            return last
         }
-        var reading = ContainerReading(record: record, hostAddress: engine.hostAddress, shares: [], diagnoses: [])
+        var shares: [ContainerReading.Share] = []
+        var diagnoses: [Diagnosis] = []
         // Also of those whose labels are not ours: a misspelt one is to be told about.
         if !record.labels.isEmpty {
-            let (rules, diagnoses) = parser(record.labels, (record.id, record.name))
-            reading.diagnoses = diagnoses
+            let rules: [RuleDeclaration]
+            (rules, diagnoses) = parser(record.labels, (record.id, record.name))
             for rule in rules {
                 let (member, choice) = member(of: record, rule, engine, routes)
-                reading.shares.append(
+                shares.append(
                     .init(pool: Self.pool(of: rule), declaration: rule, member: member, reason: choice?.reason))
-                if let diagnosis = choice?.diagnosis { reading.diagnoses.append(diagnosis) }
+                if let diagnosis = choice?.diagnosis { diagnoses.append(diagnosis) }
             }
         }
-        readings[id] = reading
-        return reading
+        return ContainerReading(record, hostAddress: engine.hostAddress, shares: shares, diagnoses: diagnoses)
+    }
+
+    private func tellReasons(_ reading: ContainerReading, _ last: ContainerReading?, _ outcome: inout Outcome) {
+        let former = Set(last?.shares.compactMap(\.reason) ?? [])
+        for share in reading.shares {
+            guard let reason = share.reason, !former.contains(reason) else { continue }
+            outcome.reasons["\(reading.record.name)/\(share.declaration.name)"] = reason
+        }
     }
 
     /// A container as a member of a pool. Its address is chosen only while it runs: before and after it has none.
     func member(
         of record: ContainerRecord, _ rule: RuleDeclaration, _ engine: EngineState, _ routes: LocalRoutes?
     ) -> (Member, EndpointChoice?) {
-        var member = Member(
-            order: "\(record.name) \(record.id)", endpoint: nil, readiness: Readiness(record), note: "")
-        if case .down(let why) = member.readiness {
-            member.note = "\(record.name) \(why)"
-            return (member, nil)
+        let order = "\(record.name) \(record.id)"
+        let readiness = Readiness(record)
+        if case .down(let why) = readiness {
+            return (Member(order, nil, readiness, "\(record.name) \(why)"), nil)
         }
         var wish = EndpointChoice.Wish(place: rule.place, rule: rule.name)
         if case .container(_, let port, let network) = rule.target {
@@ -96,9 +144,7 @@ extension DesiredState {
             for: record, wish: wish,
             surroundings: .init(hostAddress: engine.hostAddress, routes: routes),
             container: { id in engine.containers.first { $0.id == id || $0.name == id } })
-        member.endpoint = choice.endpoint
-        if choice.endpoint == nil { member.note = choice.reason }
-        return (member, choice)
+        return (Member(order, choice.endpoint, readiness, choice.endpoint == nil ? choice.reason : ""), choice)
     }
 
     /// Equal kind, hosts, path and listeners make one pool.
@@ -109,24 +155,24 @@ extension DesiredState {
 
     /// Gives each pool a name. A pool keeps its name for as long as it lives, because in the edge the name is the identity by
     /// which counts and limits survive a change; so the container that gave the name may go.
-    private mutating func name(
-        _ pools: [String: [ContainerReading.Share]]
-    ) -> [(name: String, shares: [ContainerReading.Share])] {
-        poolNames = poolNames.filter { pools[$0.key] != nil }
+    private mutating func name(_ pools: [Pool], _ places: [String: Int]) {
+        var unnamed: [Pool] = []
+        for pool in pools where poolNames[pool.key] == nil { unnamed.append(pool) }
+        if poolNames.count + unnamed.count > pools.count { poolNames = poolNames.filter { places[$0.key] != nil } }
+        guard !unnamed.isEmpty else { return }
         var taken = Set(poolNames.values)
-        let unnamed = pools.keys.filter { poolNames[$0] == nil }
-            .map { key in (key: key, wish: pools[key]?.map(\.declaration.name).min() ?? key) }
-            .sorted { ($0.wish, $0.key) < ($1.wish, $1.key) }
-        for (key, wish) in unnamed {
+        func wish(_ pool: Pool) -> String { pool.shares.map(\.declaration.name).min() ?? pool.key }
+        unnamed.sort { (wish($0), $0.key) < (wish($1), $1.key) }
+        for pool in unnamed {
+            let wish = wish(pool)
             var name = "docker:\(wish)"
             var count = 1
             while !taken.insert(name).inserted {
                 count += 1
                 name = "docker:\(wish)~\(count)"
             }
-            poolNames[key] = name
+            poolNames[pool.key] = name
         }
-        return pools.map { key, shares in (poolNames[key] ?? key, shares) }.sorted { $0.0 < $1.0 }
     }
 
     /// Members of one pool may not ask for different things: the first by name is heard.

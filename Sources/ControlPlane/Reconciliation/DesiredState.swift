@@ -9,30 +9,46 @@ public struct DesiredState {
     public struct Outcome: Sendable {
         public var content: SnapshotContent
         public var diagnoses: [Diagnosis]
-        /// Which address of each container is used, and why, by `container/rule`.
+        /// Which address of a container is used, and why, by `container/rule`: of those that were chosen anew.
         public var reasons: [String: String]
         /// Hosts in static endpoints that are names, not addresses.
         public var names: Set<String>
     }
 
+    // Both are references, because there may be thousands of them and they are passed on several times.
+
     /// One container's share of a pool, or one static endpoint.
-    struct Member {
-        var order: String
-        var endpoint: Endpoint?
-        var readiness: Readiness
+    final class Member: Sendable {
+        let order: String
+        let endpoint: Endpoint?
+        let readiness: Readiness
         /// Why there is no endpoint, or why it is not ready.
-        var note: String
+        let note: String
+
+        init(_ order: String, _ endpoint: Endpoint?, _ readiness: Readiness, _ note: String) {
+            self.order = order
+            self.endpoint = endpoint
+            self.readiness = readiness
+            self.note = note
+        }
     }
 
     /// A rule on its way to be compiled.
-    struct Candidate {
-        var name: String
-        var declaration: RuleDeclaration
-        var members: [Member]
+    final class Candidate: Sendable {
+        let name: String
+        let declaration: RuleDeclaration
+        let members: [Member]
+
+        init(_ name: String, _ declaration: RuleDeclaration, _ members: [Member]) {
+            self.name = name
+            self.declaration = declaration
+            self.members = members
+        }
     }
 
     var parser: LabelParser
-    var readings: [String: ContainerReading] = [:]
+    /// By engine, then by container.
+    var readings: [String: [String: ContainerReading]] = [:]
     var poolNames: [String: String] = [:]
     private var routes: LocalRoutes?
 
@@ -87,7 +103,7 @@ public struct DesiredState {
             case .container(let wanted, _, _):
                 members = namedContainer(wanted, declaration, sources, &outcome)
             }
-            candidates.append(Candidate(name: declaration.name, declaration: declaration, members: members))
+            candidates.append(Candidate(declaration.name, declaration, members))
         }
         return candidates
     }
@@ -111,8 +127,8 @@ public struct DesiredState {
         func member(_ address: String?, _ note: String) -> Member {
             let order = String(index)
             return Member(
-                order: String(repeating: "0", count: max(0, 6 - order.count)) + order,
-                endpoint: address.map { Endpoint(address: $0, name: text) }, readiness: .ready, note: note)
+                String(repeating: "0", count: max(0, 6 - order.count)) + order,
+                address.map { Endpoint(address: $0, name: text) }, .ready, note)
         }
         guard let (host, port) = Self.hostAndPort(text) else {
             outcome.diagnoses.append(
@@ -153,12 +169,9 @@ public struct DesiredState {
             else { continue }
             let (member, choice) = member(of: record, declaration, engine, sources.routes)
             if let diagnosis = choice?.diagnosis { outcome.diagnoses.append(diagnosis) }
-            if let choice { outcome.reasons["\(record.name)/\(declaration.name)"] = choice.reason }
             return [member]
         }
-        return [
-            Member(order: wanted, endpoint: nil, readiness: .down("does not exist"), note: "\(wanted) does not exist")
-        ]
+        return [Member(wanted, nil, .down("does not exist"), "\(wanted) does not exist")]
     }
 
     /// `name:80`, `192.0.2.1:80`, `[2001:db8::1]:80`.

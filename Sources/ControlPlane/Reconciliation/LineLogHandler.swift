@@ -62,6 +62,6 @@ public struct LineLogHandler: LogHandler {
 
     /// UTC with milliseconds, RFC 3339.
     private static func time() -> String {
-        Date().formatted(.iso8601.year().month().day().time(includingFractionalSeconds: true))
+        Date().formatted(.iso8601.year().month().day().time(includingFractionalSeconds: true)) + "Z"
     }
 }

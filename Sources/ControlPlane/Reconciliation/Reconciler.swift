@@ -25,7 +25,6 @@ public actor Reconciler {
     private var revision: UInt64 = 0
     private var published: SnapshotContent?
     private var told: Set<Diagnosis> = []
-    private var reasons: [String: String] = [:]
     private var isDirty = false
     private var isRunning = false
     private var lastRun: ContinuousClock.Instant?
@@ -176,13 +175,9 @@ public actor Reconciler {
         }
         if budget == 0 { logger.warning("more has changed than is told here", metadata: ["diagnoses": "\(now.count)"]) }
         told = now
-        budget = Self.logLimit
-        for (subject, reason) in outcome.reasons.sorted(by: { $0.key < $1.key })
-        where reasons[subject] != reason && budget > 0 {
-            budget -= 1
+        for (subject, reason) in outcome.reasons.sorted(by: { $0.key < $1.key }).prefix(Self.logLimit) {
             logger.info("endpoint chosen", metadata: ["for": "\(subject)", "reason": "\(reason)"])
         }
-        reasons = outcome.reasons
     }
 
     private func metadata(of diagnosis: Diagnosis) -> Logger.Metadata {

@@ -13,7 +13,12 @@ struct RuleLinter {
     private let listeners: [Listener]
     private let certificates: [LoadedCertificate]
     private let servesTLS: Bool
-    private var claims: [String: [Claim]] = [:]
+    private struct Spot: Hashable {
+        var host: String
+        var path: String
+    }
+
+    private var claims: [Spot: [Claim]] = [:]
 
     init(listeners: [Listener], certificates: [LoadedCertificate]) {
         self.listeners = listeners
@@ -65,7 +70,7 @@ struct RuleLinter {
         let claim = Claim(listeners: listeners, rule: candidate.name, place: declaration.place)
         var free: [String] = []
         for host in declaration.hosts where !free.contains(host) {
-            let key = "\(host) \(declaration.path)"
+            let key = Spot(host: host, path: declaration.path)
             if let earlier = claims[key]?.first(where: { Self.meet($0.listeners, listeners) }) {
                 diagnoses.append(
                     Diagnosis(
