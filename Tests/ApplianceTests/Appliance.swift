@@ -152,9 +152,13 @@ struct Unexpected: Error, CustomStringConvertible {
     var description: String { "\(wanted); got: \(got); the log ends:\n\(tail(log))" }
 }
 
-/// The end of a log, for a message.
-private func tail(_ log: String) -> String {
-    log.split(separator: "\n").suffix(25).map { String($0.prefix(400)) }.joined(separator: "\n")
+/// The end of a log, for a message. Of access records the last few suffice.
+func tail(_ log: String) -> String {
+    let lines = log.split(separator: "\n")
+    let records = lines.filter { $0.contains("\"total_us\":") }
+    return (lines.filter { !$0.contains("\"total_us\":") }.suffix(25) + records.suffix(3)).map {
+        String($0.prefix(400))
+    }.joined(separator: "\n")
 }
 
 /// Runs a test's body beside an appliance that is stopped afterwards, whatever happens.

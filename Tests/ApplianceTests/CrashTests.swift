@@ -27,7 +27,7 @@ extension ApplianceTests {
                     try await Task.sleep(for: .seconds(1))
                 }
                 let report = try await load.report()
-                #expect(report.failed == 0 && report.succeeded > 2_000, "\(report)\n\(appliance.log.suffix(2_000))")
+                #expect(report.failed == 0 && report.succeeded > 2_000, "\(report)\n\(tail(appliance.log))")
                 #expect(appliance.edge == edge)
                 wanted.rules.append("{ name: two, hosts: [two.test], endpoints: [\"\(upstream.address)\"] }")
                 try appliance.rewrite(wanted)
@@ -51,7 +51,7 @@ extension ApplianceTests {
                 let report = try await load.report()
                 print("edge killed under load (\(connections)): \(report)")
                 #expect(report.outcomes["refused"] == nil, "\(report)")
-                #expect(report.longestGap < 200, "\(report)\n\(appliance.log.suffix(2_000))")
+                #expect(report.longestGap < 200, "\(report)\n\(tail(appliance.log))")
                 // What the dead edge held breaks, once for each connection, and nothing else.
                 #expect(report.failed <= 32, "\(report)")
                 #expect(report.succeeded > 3_500, "\(report)")
@@ -96,7 +96,7 @@ extension ApplianceTests {
                 let answer = try slow.answer(within: .seconds(5))
                 #expect(answer.status == 200 && answer.word == "upstream", "\(answer)")
                 try await eventually("the appliance to end", within: .seconds(5)) { !appliance.program.isRunning }
-                #expect(appliance.program.status == 0, "\(appliance.log.suffix(2_000))")
+                #expect(appliance.program.status == 0, "\(tail(appliance.log))")
                 for child in children { #expect(!ProcessTable.isAlive(child.pid), "\(child)") }
             } catch {
                 await appliance.stop()
@@ -116,7 +116,7 @@ extension ApplianceTests {
             // The upstream's own port is one that somebody has.
             let appliance = try Appliance(wanted, web: upstream.port)
             do {
-                try await appliance.logged("\(upstream.port)", "in use")
+                try await appliance.logged("\(upstream.port)", "taken")
                 let url = "https://site.test:\(appliance.secure)/"
                 try await eventually("the other listener") {
                     try await run(

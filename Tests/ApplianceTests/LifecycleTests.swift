@@ -41,7 +41,7 @@ extension ApplianceTests {
                 try await engine.docker("stop", "-t", "1", "app1")
                 try await engine.docker("kill", "app2")
                 let report = try await load.report()
-                #expect(report.failed == 0, "\(report)\n\(appliance.log.suffix(3_000))")
+                #expect(report.failed == 0, "\(report)\n\(tail(appliance.log))")
                 try await answering(appliance, ["app3"])
 
                 try await engine.docker("kill", "app3")

@@ -14,9 +14,8 @@ public enum ProcessTable {
         return names.compactMap(Int32.init).compactMap(entry)
     }
 
-    /// The children of a process whose command line contains `text`.
-    public static func children(of parent: Int32, containing text: String = "") -> [Entry] {
-        all.filter { $0.parent == parent && $0.command.contains(text) }
+    public static func children(of parent: Int32) -> [Entry] {
+        all.filter { $0.parent == parent }
     }
 
     /// Ends one process at once.
