@@ -27,6 +27,8 @@ extension Worker {
         guard let input = connections[exchanges[index].client].input else {
             preconditionFailure("a head without bytes")
         }
+        // RFC 9112 §3.2.2: only HTTP/1.0 may leave the host out, and then there is no place to name.
+        guard requestHead.hostStart < requestHead.hostEnd else { return answer(index, .badTarget) }
         let target = requestHead.targetEnd - requestHead.pathStart
         // The parser's limits leave room for both; one that does not fit is not worth redirecting.
         guard target + (requestHead.hostEnd - requestHead.hostStart) < Int(BufferSize.normal.rawValue) - 1_024 else {
