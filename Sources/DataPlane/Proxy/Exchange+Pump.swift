@@ -214,8 +214,8 @@ extension Worker {
     func abort(_ index: UInt32, _ cause: EndCause) {
         let client = exchanges[index].client
         if cause == .clientClosed { tally.clientAborts.add() }
-        // A body that ends with the connection would look whole if it ended with a FIN.
-        if exchanges[index].responseBegan, exchanges[index].responseBody.kind == .untilClose,
+        // A body that ends with the connection would look whole if it ended with a FIN, whatever its form was upstream.
+        if exchanges[index].responseBegan, exchanges[index].responseBody.kind != .counted,
             !exchanges[index].chunksResponse
         {
             Socket.setReset(connections[client].socket)
