@@ -198,11 +198,13 @@ extension Worker {
         let requestSent = exchanges[index].requestPhase == .sent
         releaseUpstream(index, canPool: requestSent && !wasTunnel && exchanges[index].upstreamPersists)
         let persists = requestSent && !wasTunnel && exchanges[index].clientPersists
+        let hasRequest = exchanges[index].requestBody.isFinished
         end(index)
         releaseOutput(client)
         if persists { return awaitNextRequest(client) }
-        // With nothing unread a plain close sends a FIN; otherwise it would send a reset, which destroys the response.
-        if connections[client].input?.isEmpty ?? true, !connections[client].isReadable {
+        // With nothing unread a plain close sends a FIN; otherwise, and when more of the request is on its way, it would
+        // send a reset, which destroys the response.
+        if hasRequest, connections[client].input?.isEmpty ?? true, !connections[client].isReadable {
             connections[client].session?.shutdown()
             return closeClient(client)
         }
