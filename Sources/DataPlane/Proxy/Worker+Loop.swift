@@ -38,6 +38,10 @@ extension Worker {
         switch connections[index].role {
         case .client:
             note(readiness, of: index)
+            if readiness.contains(.failed), connections[index].phase == .exchanging {
+                // A reset: nobody is there to be answered, so the upstream need not go on.
+                return abort(connections[index].exchange, .clientClosed)
+            }
             clientReady(index)
         case .upstream:
             note(readiness, of: index)
