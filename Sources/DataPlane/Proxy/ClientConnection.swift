@@ -32,7 +32,6 @@ extension Worker {
             tally.clientTimeouts.add()
             refuse(index, .requestTimeout, "head timeout")
         case .exchanging:
-            tally.clientTimeouts.add()
             exchangeTimedOut(connections[index].exchange, waitingFor: .client)
         case .closing, .lingering: closeClient(index)
         case .open, .connecting, .pooled: preconditionFailure("a client in a phase of others")

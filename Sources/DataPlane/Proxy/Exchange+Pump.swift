@@ -180,6 +180,12 @@ extension Worker {
     func exchangeTimedOut(_ index: UInt32, waitingFor side: Side) {
         switch side {
         case .client:
+            let upstream = exchanges[index].upstream
+            if upstream != Connection.nobody, !connections[upstream].isWritable {
+                // It is the upstream that does not take what the client sends.
+                return exchangeTimedOut(index, waitingFor: .upstream)
+            }
+            tally.clientTimeouts.add()
             if exchanges[index].responseBegan { abort(index, .clientTimeout) } else { answer(index, .requestTimeout) }
         case .upstream:
             if exchanges[index].responseBegan {
