@@ -96,6 +96,8 @@ public final class Worker {
     var isDraining = false
     var drainDeadline: UInt64 = .max
     var isAccepting = true
+    /// Not before then, in nanoseconds: descriptors were used up.
+    var acceptingAgain: UInt64 = 0
 
     let log: AccessLogSink
     var writesRecords = true
