@@ -16,6 +16,8 @@ extension Worker {
     func pump(_ index: UInt32) {
         let upstream = exchanges[index].upstream
         guard upstream != Connection.nobody, connections[upstream].phase == .exchanging else { return }
+        let before = bytesMoved
+        let phases = (exchanges[index].requestPhase, exchanges[index].responsePhase)
         if exchanges[index].requestPhase == .streaming, !pumpRequest(index) { return }
         switch exchanges[index].responsePhase {
         case .awaitingHead:
@@ -27,7 +29,10 @@ extension Worker {
         case .streaming, .tunnelling: guard pumpResponse(index) else { return }
         case .finished: preconditionFailure("an exchange that is over was pumped")
         }
-        setDeadlines(index)
+        // An event that moves nothing, like bytes behind a request that nobody reads yet, gives nobody more time.
+        if bytesMoved != before || phases != (exchanges[index].requestPhase, exchanges[index].responsePhase) {
+            setDeadlines(index)
+        }
     }
 
     /// Moves the request on. `false`: the exchange is gone.

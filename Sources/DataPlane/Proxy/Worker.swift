@@ -92,6 +92,8 @@ public final class Worker {
     /// Clients with something to do that no event will announce: a request that came behind another, for instance.
     var resumable: [Token] = []
     var expired: [UInt32] = []
+    /// Bytes received and sent on all connections: an exchange that moved none has made no progress.
+    var bytesMoved: UInt64 = 0
     var clientCount = 0
     var isDraining = false
     var drainDeadline: UInt64 = .max
