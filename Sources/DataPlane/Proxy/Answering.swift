@@ -109,7 +109,7 @@ extension Worker {
         let client = exchanges[index].client
         guard let output = connections[client].output else { preconditionFailure("an answer without bytes") }
         account(index)
-        var persists = exchanges[index].clientPersists
+        let persists = exchanges[index].clientPersists
         end(index)
         loop.timers.clear(client)
         if connections[client].isWritable {
@@ -119,10 +119,9 @@ extension Worker {
             case .endOfStream, .failed: return closeClient(client)
             }
         }
-        // A client that does not even take an answer does not get to ask more.
-        if !output.isEmpty { persists = false }
         guard persists else { return beginClosing(client) }
-        releaseOutput(client)
+        // A client that does not take the answer does not get to ask more until it does.
+        if output.isEmpty { releaseOutput(client) }
         awaitNextRequest(client)
     }
 
