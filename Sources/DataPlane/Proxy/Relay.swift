@@ -20,6 +20,8 @@ enum RelayOutcome {
 extension Worker {
     /// Size line and line end of a chunk that we write, and the last chunk.
     private static let chunkOverhead = 32
+    /// Bytes sent in one turn before others get theirs.
+    private static let turnBytes: UInt64 = 1 << 20
 
     /// Moves a body from one connection to the other until one of them must be waited for.
     ///
@@ -28,7 +30,12 @@ extension Worker {
     ///
     /// - Parameter chunked: the target was told of a chunked body.
     func relay(from source: UInt32, to target: UInt32, body: inout BodyProgress, chunked: Bool) -> RelayOutcome {
+        let turnEnd = bytesMoved &+ 2 * Self.turnBytes
         while true {
+            if bytesMoved > turnEnd {
+                resume(connections[source].role == .client ? source : target)
+                return .waiting
+            }
             if let output = connections[target].output, !output.isEmpty {
                 topUp(output, from: source, body: &body, chunked: chunked)
                 guard connections[target].isWritable else { return .waiting }
