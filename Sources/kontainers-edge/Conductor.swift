@@ -30,6 +30,8 @@ final class Conductor {
     private let log: AccessLogSink
     private let keeper: SnapshotKeeper?
     private var link: LinkClient?
+    /// Held here until no worker uses them, so that taking a table of many rules apart holds up no request.
+    private var revisions: [Revision] = []
     private var isReady = false
     private var runningWorkers: Int
     private var lastTelemetry: UInt64 = 0
@@ -145,6 +147,7 @@ final class Conductor {
                 }
             }
             if runningWorkers == 0 { return end() }
+            forgetRevisions()
             tendLink()
         }
     }
@@ -205,6 +208,7 @@ final class Conductor {
                 inbox.post(.adopted(epoch: epoch, revision: revision, diagnoses: found.all, since: since))
             }
         }
+        revisions.append(compiled)
         var all = diagnoses
         if let fault = useLog() { all.append(fault) }
         for worker in workers { worker.inbox.post(.adopt(compiled)) }
@@ -213,6 +217,12 @@ final class Conductor {
         found.set(all)
         for diagnosis in all { report(diagnosis) }
         keeper?.keep(state.snapshot())
+    }
+
+    private func forgetRevisions() {
+        for place in revisions.indices.dropLast().reversed() where isKnownUniquelyReferenced(&revisions[place]) {
+            revisions.remove(at: place)
+        }
     }
 
     private func report(_ diagnosis: EdgeDiagnosis) {

@@ -18,8 +18,8 @@ public enum ConfigurationFile {
     ///   - path: The file, absolute or from the working folder; diagnoses name it as it was given.
     ///   - now: What certificates' dates are compared with.
     /// - Returns: what the file says, without what is wrong in it; `nil` when nothing can be said: it cannot be read,
-    ///   is empty, or is not YAML. Certificates whose files are wrong stay in it (their diagnoses tell), so that whoever
-    ///   serves them can keep the last good ones.
+    ///   is empty, or is not YAML. Certificates whose files are wrong stay in it (their diagnoses tell), so that
+    ///   whoever serves them can keep the last good ones.
     public static func load(path: String, now: Date = Date()) -> (ApplianceConfiguration?, [Diagnosis]) {
         let start = Place.file(path: path, line: 1, column: 1)
         let bytes: Data

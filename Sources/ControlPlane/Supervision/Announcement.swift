@@ -74,7 +74,8 @@ struct Announcement {
             let url = url("hello.localhost", web, path: "/")
             return configuration.dockerEndpoints.isEmpty
                 ? "Next: add a rule to \(configurationPath); it is served as soon as the file is saved."
-                : "Next: docker run -d -l kontainers.enable=true -l kontainers.host=hello.localhost nginx, then open \(url)"
+                : "Next: docker run -d -l kontainers.enable=true -l kontainers.host=hello.localhost nginx, "
+                    + "then open \(url)"
         }
         let host = Self.easiestHost(rule)
         guard Self.reachesThisMachine(host) else {

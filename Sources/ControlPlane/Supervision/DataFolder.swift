@@ -43,9 +43,10 @@ public struct DataFolder: Sendable {
                 let holder = String(
                     decoding: ((try? Holdings.head(of: path + "/lock", limit: 16)) ?? []).prefix { $0 != 10 },
                     as: UTF8.self)
+                let who = holder.isEmpty ? "" : " (process \(holder))"
                 throw Fault(
-                    "\(path) is in use by another kontainers serve\(holder.isEmpty ? "" : " (process \(holder))"): stop "
-                        + "it, or give this one a folder of its own with --data")
+                    "\(path) is in use by another kontainers serve\(who): stop it, or give this one a folder of its "
+                        + "own with --data")
             }
             try lock.note("\(ProcessInfo.processInfo.processIdentifier)\n")
             self.lock = lock

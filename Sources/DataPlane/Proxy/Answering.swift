@@ -27,6 +27,8 @@ extension Worker {
         guard let input = connections[exchanges[index].client].input else {
             preconditionFailure("a head without bytes")
         }
+        // RFC 9112 §3.2.2: only HTTP/1.0 may leave the host out, and then there is no place to name.
+        guard requestHead.hostStart < requestHead.hostEnd else { return answer(index, .badTarget) }
         let target = requestHead.targetEnd - requestHead.pathStart
         // The parser's limits leave room for both; one that does not fit is not worth redirecting.
         guard target + (requestHead.hostEnd - requestHead.hostStart) < Int(BufferSize.normal.rawValue) - 1_024 else {
@@ -107,7 +109,7 @@ extension Worker {
         let client = exchanges[index].client
         guard let output = connections[client].output else { preconditionFailure("an answer without bytes") }
         account(index)
-        var persists = exchanges[index].clientPersists
+        let persists = exchanges[index].clientPersists
         end(index)
         loop.timers.clear(client)
         if connections[client].isWritable {
@@ -117,10 +119,9 @@ extension Worker {
             case .endOfStream, .failed: return closeClient(client)
             }
         }
-        // A client that does not even take an answer does not get to ask more.
-        if !output.isEmpty { persists = false }
         guard persists else { return beginClosing(client) }
-        releaseOutput(client)
+        // A client that does not take the answer does not get to ask more until it does.
+        if output.isEmpty { releaseOutput(client) }
         awaitNextRequest(client)
     }
 

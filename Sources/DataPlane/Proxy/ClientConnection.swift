@@ -12,7 +12,7 @@ extension Worker {
     func clientReady(_ index: UInt32) {
         switch connections[index].phase {
         case .handshaking: continueHandshake(index)
-        case .readingHead: readHead(index)
+        case .readingHead: if sendRest(index) { readHead(index) }
         case .exchanging: pump(connections[index].exchange)
         case .closing: finishClosing(index)
         case .lingering: linger(index)
@@ -28,11 +28,10 @@ extension Worker {
             closeClient(index)
         case .readingHead:
             // Nothing of a request has come: this is an idle connection, and closing it says enough.
-            guard connections[index].input != nil else { return closeClient(index) }
+            guard connections[index].input != nil, connections[index].output == nil else { return endIdle(index) }
             tally.clientTimeouts.add()
             refuse(index, .requestTimeout, "head timeout")
         case .exchanging:
-            tally.clientTimeouts.add()
             exchangeTimedOut(connections[index].exchange, waitingFor: .client)
         case .closing, .lingering: closeClient(index)
         case .open, .connecting, .pooled: preconditionFailure("a client in a phase of others")
@@ -80,13 +79,13 @@ extension Worker {
                     }
                 }
             }
-            guard connections[index].isReadable else { return releaseInputIfEmpty(index) }
+            guard connections[index].isReadable else { return rest(index) }
             let wasIdle = connections[index].input == nil
             let buffer = inputBuffer(index)
             switch receive(index, into: buffer) {
             case .bytes:
                 if wasIdle { loop.timers.set(index, at: loop.now &+ tunables.head) }
-            case .wouldBlock: return releaseInputIfEmpty(index)
+            case .wouldBlock: return rest(index)
             case .endOfStream, .failed:
                 if !buffer.isEmpty { tally.clientAborts.add() }
                 return closeClient(index)
@@ -94,14 +93,51 @@ extension Worker {
         }
     }
 
+    /// Nothing more of a request is here for now.
+    private func rest(_ index: UInt32) {
+        releaseInputIfEmpty(index)
+        if isDraining, connections[index].input == nil { endIdle(index) }
+    }
+
+    /// Closes a connection of which nobody expects anything.
+    func endIdle(_ index: UInt32) {
+        connections[index].session?.shutdown()
+        closeClient(index)
+    }
+
+    /// Sends what the client has not yet taken of an answer of ours; its next request waits for that. `true`: all of it
+    /// is sent.
+    private func sendRest(_ index: UInt32) -> Bool {
+        guard let output = connections[index].output else { return true }
+        while !output.isEmpty {
+            guard connections[index].isWritable else { return false }
+            switch transmit(index, output.readable) {
+            case .bytes(let count): output.consume(count)
+            case .wouldBlock: return false
+            case .endOfStream, .failed:
+                closeClient(index)
+                return false
+            }
+        }
+        releaseOutput(index)
+        let isIdle = connections[index].input == nil && !connections[index].isReadable
+        loop.timers.set(index, at: loop.now &+ (isIdle ? tunables.keepAlive : tunables.head))
+        return true
+    }
+
     /// The exchange is over and the connection goes on: with the next request if it is here already.
     func awaitNextRequest(_ index: UInt32) {
         connections[index].phase = .readingHead
         connections[index].exchange = Connection.nobody
         releaseInputIfEmpty(index)
-        if connections[index].input != nil || connections[index].isReadable {
+        if connections[index].output != nil {
+            loop.timers.set(index, at: loop.now &+ tunables.responseIdle)
+            if connections[index].isWritable { resume(index) }
+        } else if connections[index].input != nil || connections[index].isReadable {
             loop.timers.set(index, at: loop.now &+ tunables.head)
-            resumable.append(connections.token(index))
+            resume(index)
+        } else if isDraining {
+            endIdle(index)
         } else {
             loop.timers.set(index, at: loop.now &+ tunables.keepAlive)
         }
@@ -133,9 +169,18 @@ extension Worker {
         linger(index)
     }
 
+    /// Buffers of unwanted bytes read in one turn.
+    private static let lingerTurns = 16
+
     private func linger(_ index: UInt32) {
         if let input = connections[index].input { input.clear() }
+        var turns = 0
         while connections[index].isReadable {
+            guard turns < Self.lingerTurns else {
+                resume(index)
+                break
+            }
+            turns += 1
             let buffer = inputBuffer(index)
             // Straight from the socket: nobody wants to know what the bytes say.
             switch Socket.receive(connections[index].socket, into: buffer) {

@@ -37,6 +37,8 @@ struct Connection: BitwiseCopyable {
     var isWritable = false
     /// The peer will send no more, or the socket failed: reading goes on until the end is seen.
     var peerFinished = false
+    /// It is in the worker's list of clients to go on with.
+    var isResuming = false
     /// The upstream connection served an exchange before this one.
     var isReused = false
     /// Which listener accepted it, by the compiler's index.

@@ -16,16 +16,23 @@ extension Worker {
     func pump(_ index: UInt32) {
         let upstream = exchanges[index].upstream
         guard upstream != Connection.nobody, connections[upstream].phase == .exchanging else { return }
+        let before = bytesMoved
+        let phases = (exchanges[index].requestPhase, exchanges[index].responsePhase)
         if exchanges[index].requestPhase == .streaming, !pumpRequest(index) { return }
         switch exchanges[index].responsePhase {
         case .awaitingHead:
             guard pumpResponseHead(index) else { return }
             guard exchanges[index].responsePhase != .awaitingHead else { break }
+            // What the client sent behind a request for an upgrade has waited for the answer.
+            if exchanges[index].responsePhase == .tunnelling, !pumpRequest(index) { return }
             guard pumpResponse(index) else { return }
         case .streaming, .tunnelling: guard pumpResponse(index) else { return }
         case .finished: preconditionFailure("an exchange that is over was pumped")
         }
-        setDeadlines(index)
+        // An event that moves nothing, like bytes behind a request that nobody reads yet, gives nobody more time.
+        if bytesMoved != before || phases != (exchanges[index].requestPhase, exchanges[index].responsePhase) {
+            setDeadlines(index)
+        }
     }
 
     /// Moves the request on. `false`: the exchange is gone.
@@ -178,6 +185,12 @@ extension Worker {
     func exchangeTimedOut(_ index: UInt32, waitingFor side: Side) {
         switch side {
         case .client:
+            let upstream = exchanges[index].upstream
+            if upstream != Connection.nobody, !connections[upstream].isWritable {
+                // It is the upstream that does not take what the client sends.
+                return exchangeTimedOut(index, waitingFor: .upstream)
+            }
+            tally.clientTimeouts.add()
             if exchanges[index].responseBegan { abort(index, .clientTimeout) } else { answer(index, .requestTimeout) }
         case .upstream:
             if exchanges[index].responseBegan {
@@ -198,11 +211,13 @@ extension Worker {
         let requestSent = exchanges[index].requestPhase == .sent
         releaseUpstream(index, canPool: requestSent && !wasTunnel && exchanges[index].upstreamPersists)
         let persists = requestSent && !wasTunnel && exchanges[index].clientPersists
+        let hasRequest = exchanges[index].requestBody.isFinished
         end(index)
         releaseOutput(client)
         if persists { return awaitNextRequest(client) }
-        // With nothing unread a plain close sends a FIN; otherwise it would send a reset, which destroys the response.
-        if connections[client].input?.isEmpty ?? true, !connections[client].isReadable {
+        // With nothing unread a plain close sends a FIN; otherwise, and when more of the request is on its way, it would
+        // send a reset, which destroys the response.
+        if hasRequest, connections[client].input?.isEmpty ?? true, !connections[client].isReadable {
             connections[client].session?.shutdown()
             return closeClient(client)
         }
@@ -214,8 +229,8 @@ extension Worker {
     func abort(_ index: UInt32, _ cause: EndCause) {
         let client = exchanges[index].client
         if cause == .clientClosed { tally.clientAborts.add() }
-        // A body that ends with the connection would look whole if it ended with a FIN.
-        if exchanges[index].responseBegan, exchanges[index].responseBody.kind == .untilClose,
+        // A body that ends with the connection would look whole if it ended with a FIN, whatever its form was upstream.
+        if exchanges[index].responseBegan, exchanges[index].responseBody.kind != .counted,
             !exchanges[index].chunksResponse
         {
             Socket.setReset(connections[client].socket)

@@ -60,6 +60,8 @@ struct Exchange: BitwiseCopyable {
     /// The client was told of a chunked response.
     var chunksResponse = false
     var chunksRequest = false
+    /// Interim responses passed on so far.
+    var interimCount: UInt8 = 0
 
     var requestBody: BodyProgress
     var responseBody = BodyProgress(.none)

@@ -10,6 +10,9 @@ import TLS
 extension Worker {
     /// Connections accepted in one turn from one listener, so that those already open are not kept waiting.
     static let acceptBatch = 64
+    /// Nanoseconds until it is tried again after descriptors were used up. The listener stays readable: without the pause
+    /// the loop would spin.
+    static let exhaustionPause: UInt64 = 100_000_000
 
     func open(_ listener: WorkerListener) {
         guard !isDraining else { return Socket.close(listener.socket) }
@@ -53,6 +56,7 @@ extension Worker {
             case .aborted: continue
             case .exhausted:
                 tally.shed.add()
+                acceptingAgain = loop.now &+ Self.exhaustionPause
                 return pauseAccepting()
             }
         }
@@ -100,7 +104,7 @@ extension Worker {
     }
 
     func resumeAcceptingIfRoom() {
-        guard !isAccepting, clientCount < tunables.connectionLimit else { return }
+        guard !isAccepting, clientCount < tunables.connectionLimit, loop.now >= acceptingAgain else { return }
         isAccepting = true
         setAccepting(true)
     }

@@ -20,6 +20,8 @@ enum RelayOutcome {
 extension Worker {
     /// Size line and line end of a chunk that we write, and the last chunk.
     private static let chunkOverhead = 32
+    /// Bytes sent in one turn before others get theirs.
+    private static let turnBytes: UInt64 = 1 << 20
 
     /// Moves a body from one connection to the other until one of them must be waited for.
     ///
@@ -28,7 +30,12 @@ extension Worker {
     ///
     /// - Parameter chunked: the target was told of a chunked body.
     func relay(from source: UInt32, to target: UInt32, body: inout BodyProgress, chunked: Bool) -> RelayOutcome {
+        let turnEnd = bytesMoved &+ 2 * Self.turnBytes
         while true {
+            if bytesMoved > turnEnd {
+                resume(connections[source].role == .client ? source : target)
+                return .waiting
+            }
             if let output = connections[target].output, !output.isEmpty {
                 topUp(output, from: source, body: &body, chunked: chunked)
                 guard connections[target].isWritable else { return .waiting }
@@ -66,7 +73,7 @@ extension Worker {
             }
             // A long body moves in larger pieces: fewer system calls for each byte.
             let isLong = body.kind != .counted || body.remaining > UInt64(BufferSize.normal.rawValue)
-            let buffer = inputBuffer(source, expecting: isLong && body.moved > 0 ? .large : .normal)
+            let buffer = isLong && body.moved > 0 ? largeInput(source) : inputBuffer(source)
             switch receive(source, into: buffer) {
             case .bytes: continue
             case .wouldBlock:
@@ -79,6 +86,16 @@ extension Worker {
             case .failed: return .sourceFailed
             }
         }
+    }
+
+    /// A large empty input buffer, in place of a smaller one.
+    private func largeInput(_ index: UInt32) -> Buffer {
+        if let old = connections[index].input {
+            guard old.capacity < Int(BufferSize.large.rawValue) else { return old }
+            connections[index].input = nil
+            buffers.give(old)
+        }
+        return inputBuffer(index, expecting: .large)
     }
 
     /// Puts more of the body behind what is about to be sent anyway: a head and a small body leave in one packet.

@@ -11,6 +11,9 @@ extension Worker {
     /// Room for what is added to a head: `Date`, framing, `Connection`.
     private static let addedBytes = 512
 
+    /// Interim responses to one request, so that an upstream which sends nothing else ends some time.
+    private static let interimLimit = 100
+
     /// `responseHead` was just parsed from the upstream's input. Passes it on and consumes it.
     ///
     /// `true`: it was the final head. `false`: it was an interim one (RFC 9110 §15.2), or the exchange is over.
@@ -18,6 +21,13 @@ extension Worker {
         let status = responseHead.status
         if status == 101 { return takeSwitch(index) }
         let isFinal = status >= 200
+        if !isFinal {
+            exchanges[index].interimCount += 1
+            guard exchanges[index].interimCount < Self.interimLimit else {
+                upstreamFailed(index, .malformed)
+                return false
+            }
+        }
         if !isFinal, exchanges[index].version == .http10 {
             // RFC 9110 §15.2: a client of HTTP/1.0 gets no 1xx.
             connections[exchanges[index].upstream].input?.consume(responseHead.byteCount)
@@ -81,7 +91,9 @@ extension Worker {
             switch line.known {
             case .transferEncoding: continue
             // Written from the framing when there is a body; as the upstream said when it only describes one (HEAD, 304).
-            case .contentLength: if isCounted { continue }
+            // RFC 9110 §8.6: never in 1xx and 204.
+            case .contentLength:
+                if isCounted || !isFinal || responseHead.status == 204 { continue }
             case .date: hasDate = true
             case _: break
             }

@@ -16,6 +16,7 @@ extension Worker {
             case .bytes(let count):
                 // Edge-triggered: fewer bytes than there was room for means drained. Not once the peer has finished,
                 // or its end would never be seen.
+                bytesMoved &+= UInt64(count)
                 if count < room, !connections[index].peerFinished { connections[index].isReadable = false }
             case .wouldBlock: connections[index].isReadable = false
             case .endOfStream, .failed: break
@@ -28,6 +29,7 @@ extension Worker {
     private func receive(_ index: UInt32, into buffer: Buffer, _ session: TLSSession) -> Transfer {
         switch session.read(into: buffer) {
         case .bytes(let count):
+            bytesMoved &+= UInt64(count)
             if session.isDrained, !connections[index].peerFinished { connections[index].isReadable = false }
             return .bytes(count)
         case .wantsRead, .wantsWrite:
@@ -44,14 +46,18 @@ extension Worker {
         guard let session = connections[index].session else {
             let transfer = Socket.send(connections[index].socket, bytes)
             switch transfer {
-            case .bytes(let count): if count < bytes.count { connections[index].isWritable = false }
+            case .bytes(let count):
+                bytesMoved &+= UInt64(count)
+                if count < bytes.count { connections[index].isWritable = false }
             case .wouldBlock: connections[index].isWritable = false
             case .endOfStream, .failed: break
             }
             return transfer
         }
         switch session.write(bytes) {
-        case .bytes(let count): return .bytes(count)
+        case .bytes(let count):
+            bytesMoved &+= UInt64(count)
+            return .bytes(count)
         case .wantsRead, .wantsWrite:
             connections[index].isWritable = false
             return .wouldBlock

@@ -38,6 +38,10 @@ extension Worker {
         switch connections[index].role {
         case .client:
             note(readiness, of: index)
+            if readiness.contains(.failed), connections[index].phase == .exchanging {
+                // A reset: nobody is there to be answered, so the upstream need not go on.
+                return abort(connections[index].exchange, .clientClosed)
+            }
             clientReady(index)
         case .upstream:
             note(readiness, of: index)
@@ -55,12 +59,22 @@ extension Worker {
         if !readiness.isDisjoint(with: [.peerFinished, .hungUp, .failed]) { connections[index].peerFinished = true }
     }
 
+    /// Has a client go on in the next turn of the loop, though no event may come for it.
+    func resume(_ client: UInt32) {
+        guard !connections[client].isResuming else { return }
+        connections[client].isResuming = true
+        resumable.append(connections.token(client))
+    }
+
     /// Goes on with clients that were left in the middle, one request each, so that none starves the others.
     private func resumeClients() {
         guard !resumable.isEmpty else { return }
         let tokens = resumable
         resumable.removeAll(keepingCapacity: true)
-        for token in tokens where connections.holds(token) { clientReady(token.index) }
+        for token in tokens where connections.holds(token) {
+            connections[token.index].isResuming = false
+            clientReady(token.index)
+        }
     }
 
     private func endWaits() {
@@ -116,7 +130,8 @@ extension Worker {
         for index in 0..<connections.extent where connections.isTaken(index) {
             let connection = connections[index]
             switch connection.phase {
-            case .readingHead where connection.input == nil && !connection.isReadable: closeClient(index)
+            case .readingHead where connection.input == nil && connection.output == nil && !connection.isReadable:
+                endIdle(index)
             case .pooled: closeUpstream(index)
             case .open, .handshaking, .readingHead, .exchanging, .closing, .lingering, .connecting: break
             }

@@ -92,10 +92,14 @@ public final class Worker {
     /// Clients with something to do that no event will announce: a request that came behind another, for instance.
     var resumable: [Token] = []
     var expired: [UInt32] = []
+    /// Bytes received and sent on all connections: an exchange that moved none has made no progress.
+    var bytesMoved: UInt64 = 0
     var clientCount = 0
     var isDraining = false
     var drainDeadline: UInt64 = .max
     var isAccepting = true
+    /// Not before then, in nanoseconds: descriptors were used up.
+    var acceptingAgain: UInt64 = 0
 
     let log: AccessLogSink
     var writesRecords = true

@@ -3,6 +3,7 @@ import Foundation
 import Kernel
 import KontainersConfiguration
 import Logging
+import Reconciliation
 import Supervision
 
 /// `kontainers serve`: the appliance. Starts control and the edge and keeps them up.
@@ -12,7 +13,8 @@ struct Serve: ParsableCommand {
         abstract: "Runs the appliance.",
         discussion: """
             Starts the control plane and the edge, restarts what dies, and holds the listening sockets meanwhile.
-            SIGTERM finishes what is in flight (a second one does not); SIGHUP reads the configuration and opens the logs again.
+            SIGTERM finishes what is in flight (a second one does not); SIGHUP reads the configuration and opens the
+            logs again.
             Exits with 1 when the configuration is wrong beyond single rules, or when no listener can be opened.
             """)
 
@@ -30,7 +32,7 @@ struct Serve: ParsableCommand {
     var verbose = false
 
     func run() throws {
-        LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
+        LoggingSystem.bootstrap(LineLogHandler.init(label:))
         var logger = Logger(label: "supervisor")
         logger.logLevel = verbose ? .debug : .info
         let configuration = try read(logger)
@@ -61,8 +63,10 @@ struct Serve: ParsableCommand {
             logger.warning("\(config) has \(Self.count(errors)), each told above; the rest of it is served")
         case .refuse(let errors):
             logger.critical(
-                "\(config) has \(Self.count(errors)), each told above; mend them (`kontainers check \(config)`) and start again"
-            )
+                """
+                \(config) has \(Self.count(errors)), each told above; mend them (see `kontainers check \(config)`) \
+                and start again
+                """)
             throw ExitCode(1)
         }
         return configuration

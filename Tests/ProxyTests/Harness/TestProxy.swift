@@ -1,0 +1,234 @@
+import Bytes
+import Contract
+import Engine
+import Kernel
+import Routing
+import Synchronization
+import TLS
+
+@testable import Proxy
+
+/// One worker on a thread of its own, with a plain listener, a secure one, and a table.
+final class TestProxy {
+    let plain: SocketAddress
+    let secure: SocketAddress
+    let tally: Tally
+    private let box: WorkerBox
+    private let ended: Signal
+    private let compiler = RouteCompiler(seed: 1)
+    private let contexts: TLSContexts
+    private var settings: Settings
+    private var table: RouteTable?
+    private var number: UInt64 = 0
+
+    /// - Parameter rules: `nil` leaves the worker without a table.
+    init(
+        _ rules: [Rule]?, settings: Settings = Settings(), certificate: CertificateInput? = nil,
+        log: AccessLogSink? = nil, address: String = "127.0.0.1:0"
+    ) throws {
+        self.settings = settings
+        contexts =
+            TLSContexts.build(
+                certificates: certificate.map { [$0] } ?? [], assignments: [], policy: .intermediate, previous: nil
+            ).0
+        let worker = try Worker(log: log, settings: settings)
+        let ended = try Signal()
+        (box, tally, self.ended) = (WorkerBox(worker), worker.tally, ended)
+        let wanted = SocketAddress(text: address) ?? SocketAddress(ipv4: 0x7f00_0001, port: 0)
+        let sockets = (try Socket.listen(on: wanted).release(), try Socket.listen(on: wanted).release())
+        plain = Socket.localAddress(sockets.0) ?? wanted
+        secure = Socket.localAddress(sockets.1) ?? wanted
+        let box = box
+        try NativeThread.start(named: "worker") {
+            do { try box.worker.run() } catch { preconditionFailure("\(error)") }
+            ended.give()
+        }
+        if let rules { adopt(rules) }
+        open("web", sockets.0, isSecure: false, port: plain.port)
+        open("secure", sockets.1, isSecure: true, port: secure.port)
+    }
+
+    private func open(_ name: String, _ socket: CInt, isSecure: Bool, port: UInt16) {
+        let index = compiler.listenerIndex(of: name)
+        box.worker.inbox.post(
+            .open(WorkerListener(socket: socket, index: index, name: name, isSecure: isSecure, port: Int(port))))
+    }
+
+    func closeListener(_ name: String) { box.worker.inbox.post(.close(listener: compiler.listenerIndex(of: name))) }
+
+    /// Serves these rules from now on; returns when the worker does.
+    func adopt(_ rules: [Rule], settings: Settings? = nil) {
+        if let settings { self.settings = settings }
+        compiler.replaceAll(rules: rules)
+        number += 1
+        table = compiler.build(revision: number, epoch: "test").0
+        look { _ in }
+    }
+
+    /// Asks on the worker's own thread: the news that a revision was adopted is told there.
+    @discardableResult
+    func look<Answer: Sendable>(_ question: @escaping @Sendable (Worker) -> Answer) -> Answer {
+        guard let table, let told = try? Signal() else { preconditionFailure("no table") }
+        let place = Place<Answer>()
+        let box = box
+        let revision = Revision(
+            table: table, contexts: contexts, settings: settings, securePort: Int(secure.port),
+            adopted: {
+                place.answer.withLock { $0 = question(box.worker) }
+                told.give()
+            })
+        box.worker.inbox.post(.adopt(revision))
+        precondition(told.wait(Peer.patience), "the worker does not answer")
+        return place.answer.withLock { $0 }!
+    }
+
+    var books: Books { look { Books($0) } }
+
+    /// Some client's connection holds bytes, or its exchange is under way.
+    var hasReadOfClients: Bool {
+        look { worker in
+            (0..<worker.connections.extent).contains {
+                worker.connections.isTaken($0) && worker.connections[$0].role == .client
+                    && (worker.connections[$0].input != nil || worker.connections[$0].phase == .exchanging)
+            }
+        }
+    }
+
+    /// Waits until nothing is in use but what the worker keeps: no client, no exchange, every buffer given back.
+    func settle(_ limit: CInt = Peer.patience) throws {
+        guard table != nil else { return }
+        try waitUntil("every slot and buffer is given back", limit) {
+            books.isSettled
+        } orTell: {
+            "\(books)"
+        }
+    }
+
+    /// Drains; the worker ends when nothing is in flight, or at the limit.
+    func drain(within milliseconds: CInt) {
+        box.worker.inbox.post(.drain(deadline: Clock.monotonic() &+ UInt64(milliseconds) * 1_000_000))
+    }
+
+    /// Whether the worker ended in time.
+    func hasEnded(within milliseconds: CInt) -> Bool { ended.wait(milliseconds) }
+
+    /// After the worker has ended.
+    var lastBooks: Books { Books(box.worker) }
+}
+
+extension TestProxy {
+    func client() throws -> Peer { try Peer(to: plain) }
+
+    /// One request on a connection of its own.
+    func ask(_ request: String, toHead: Bool = false) throws -> Message {
+        let client = try client()
+        try client.send(request)
+        return try client.response(toHead: toHead)
+    }
+
+    func get(_ path: String = "/", host: String = "site.test", _ fields: String = "") throws -> Message {
+        try ask("GET \(path) HTTP/1.1\r\nHost: \(host)\r\n\(fields)\r\n")
+    }
+}
+
+/// Runs `body` with a proxy; afterwards everything must have been given back, and a drain must end at once.
+func proxying(
+    _ rules: [Rule]?, settings: Settings = Settings(), certificate: CertificateInput? = nil,
+    log: AccessLogSink? = nil, address: String = "127.0.0.1:0", _ body: (TestProxy) throws -> Void
+) throws {
+    let proxy = try TestProxy(rules, settings: settings, certificate: certificate, log: log, address: address)
+    do {
+        try body(proxy)
+        try proxy.settle()
+    } catch {
+        proxy.drain(within: 0)
+        _ = proxy.hasEnded(within: 2_000)
+        throw error
+    }
+    proxy.drain(within: 1_000)
+    guard proxy.hasEnded(within: Peer.patience) else { throw PeerFault.late("the worker's end") }
+    guard proxy.lastBooks.connections == 1 else { throw PeerFault.malformed("left over: \(proxy.lastBooks)") }
+}
+
+/// One rule for `site.test` with these upstreams.
+func site(_ upstreams: ScriptedUpstream...) -> [Rule] {
+    [Rule(name: "site", hosts: ["site.test"], endpoints: upstreams.map(\.endpoint))]
+}
+
+/// Milliseconds instead of seconds.
+func quick(_ change: (inout Settings) -> Void) -> Settings {
+    var settings = Settings()
+    change(&settings)
+    return settings
+}
+
+/// Asks again until it is so.
+func waitUntil(
+    _ what: String, _ limit: CInt = Peer.patience, _ isSo: () throws -> Bool, orTell last: () -> String = { "" }
+) throws {
+    let deadline = Deadline(limit)
+    while try !isSo() {
+        guard deadline.left > 0 else { throw PeerFault.late("\(what); \(last())") }
+        pause()
+    }
+}
+
+/// Leaves the processor to others for a moment, between two looks at what is waited for.
+func pause() {
+    guard let never = try? Bell() else { return }
+    _ = System.waitReadable(never.descriptor, never.descriptor, milliseconds: 1)
+}
+
+/// What a worker has in use.
+struct Books: Sendable, CustomStringConvertible {
+    var clients, connections, exchanges, pooled, listeners, tables, tableHolds, inFlight, lent, kept: Int
+
+    init(_ worker: Worker) {
+        clients = worker.clientCount
+        connections = worker.connections.count
+        exchanges = worker.exchanges.count
+        pooled = (0..<worker.connections.extent).count {
+            worker.connections.isTaken($0) && worker.connections[$0].phase == .pooled
+        }
+        listeners = worker.listeners.count { $0.isOpen }
+        tables = worker.tables.count { $0.revision != nil }
+        tableHolds = worker.tables.reduce(0) { $0 + $1.exchangeCount }
+        inFlight = worker.endpoints.reduce(0) { $0 + Int($1.inFlight) }
+        lent = worker.buffers.lentCount
+        // The text of request IDs; the second in the log; lines that wait to be written.
+        kept = 1 + (worker.logTime == nil ? 0 : 1) + (worker.logBuffer == nil ? 0 : 1)
+    }
+
+    /// Buffers that connections and exchanges hold.
+    var used: Int { lent - kept }
+
+    var isSettled: Bool {
+        clients == 0 && exchanges == 0 && tableHolds == 0 && inFlight == 0 && lent == kept
+            && connections == 1 + listeners + pooled && tables == 1
+    }
+
+    var description: String {
+        "clients \(clients), connections \(connections), exchanges \(exchanges), pooled \(pooled), listeners "
+            + "\(listeners), tables \(tables) held \(tableHolds), in flight \(inFlight), buffers \(lent) kept \(kept)"
+    }
+}
+
+/// Handed to the worker's thread once; the test looks into it only there, or after its end.
+final class WorkerBox: @unchecked Sendable {
+    let worker: Worker
+    init(_ worker: Worker) { self.worker = worker }
+}
+
+private final class Place<Answer: Sendable>: Sendable {
+    let answer = Mutex<Answer?>(nil)
+}
+
+/// Given once by one thread, awaited by another.
+final class Signal: Sendable {
+    private let bell: Bell
+    init() throws { bell = try Bell() }
+    func give() { bell.ring() }
+    func wait(_ milliseconds: CInt) -> Bool {
+        System.waitReadable(bell.descriptor, bell.descriptor, milliseconds: milliseconds) != 0
+    }
+}
