@@ -110,6 +110,24 @@ struct ChildProcessTests {
         #expect(output.contains("CapPrm: 0000000000000000 CapEff: 0000000000000000"))
     }
 
+    @Test("are executed as another user even where that user may not walk")
+    func closedFolder() throws {
+        guard System.isRoot else { try Test.cancel("changing the user needs root") }
+        let folder = "/tmp/kontainers-closed-\(System.random64())"
+        #expect(unsafe mkdir(folder, 0o700) == 0)
+        defer {
+            _ = unsafe unlink(folder + "/sleep")
+            _ = unsafe rmdir(folder)
+        }
+        try System.replaceFile(folder + "/sleep", with: try System.readFile("/bin/sleep"))
+        #expect(unsafe chmod(folder + "/sleep", 0o755) == 0)
+        let pid = try ChildProcess.spawn(
+            ProgramStart(
+                path: folder + "/sleep", arguments: ["0"], identity: Identity(user: 61_801, group: 61_801)),
+            descriptors: [-1, 1, 2])
+        #expect(try ended(pid) == .exited(code: 0))
+    }
+
     @Test("that cannot be executed are told at once, and leave nothing to reap")
     func missing() {
         do {
@@ -124,12 +142,16 @@ struct ChildProcessTests {
     }
 
     @Test("are never confused with process groups")
-    func groups() {
-        // Were 0 or -1 passed on, this process would not live to tell.
-        ChildProcess.signal(0, .terminate)
-        ChildProcess.signal(-1, .terminate)
-        ChildProcess.kill(0)
-        ChildProcess.kill(-1)
+    func groups() throws {
+        // Were 0 or -1 passed on, this process and the child would not live to tell.
+        let pid = try ChildProcess.spawn(ProgramStart(path: "/bin/sleep", arguments: ["60"]), descriptors: [-1, 1, 2])
+        for pid in [0, -1] as [CInt] {
+            ChildProcess.signal(pid, .terminate)
+            ChildProcess.kill(pid)
+        }
+        #expect(ChildProcess.reap(pid)?.ending == nil)
+        ChildProcess.kill(pid)
+        #expect(try ended(pid) == .killed(signal: 9))
     }
 }
 

@@ -20,6 +20,11 @@ final class TestProxy {
     private var settings: Settings
     private var table: RouteTable?
     private var number: UInt64 = 0
+    // An access log of tests that want none: nothing is ever written to it.
+    private static let nowhere = { () -> AccessLogSink in
+        guard let sink = try? AccessLogSink(output: .none) else { preconditionFailure("no access log") }
+        return sink
+    }()
 
     /// - Parameter rules: `nil` leaves the worker without a table.
     init(
@@ -31,7 +36,7 @@ final class TestProxy {
             TLSContexts.build(
                 certificates: certificate.map { [$0] } ?? [], assignments: [], policy: .intermediate, previous: nil
             ).0
-        let worker = try Worker(log: log, settings: settings)
+        let worker = try Worker(log: log ?? Self.nowhere, settings: self.settings)
         let ended = try Signal()
         (box, tally, self.ended) = (WorkerBox(worker), worker.tally, ended)
         let wanted = SocketAddress(text: address) ?? SocketAddress(ipv4: 0x7f00_0001, port: 0)
@@ -57,9 +62,8 @@ final class TestProxy {
     func closeListener(_ name: String) { box.worker.inbox.post(.close(listener: compiler.listenerIndex(of: name))) }
 
     /// Serves these rules from now on; returns when the worker does.
-    func adopt(_ rules: [Rule], settings: Settings? = nil) {
-        if let settings { self.settings = settings }
-        compiler.replaceAll(rules: rules)
+    func adopt(_ rules: [Rule]) {
+                compiler.replaceAll(rules: rules)
         number += 1
         table = compiler.build(revision: number, epoch: "test").0
         look { _ in }
