@@ -205,7 +205,7 @@ public actor DockerSource {
         logger.log(
             level: wasReachable ? .warning : .debug,
             "engine is not reachable; its last known containers stay in service, and it is tried again",
-            metadata: ["reason": "\(reason)", "containers": "\(state.containers.count)"])
+            metadata: ["reason": "\(reason)", "containers": "\(ledger.containers.count)"])
         emit()
     }
 
