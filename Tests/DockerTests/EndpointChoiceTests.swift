@@ -17,7 +17,8 @@ struct EndpointChoiceTests {
             nonsense
             """,
         route6: "fd000000000000000000000000000000 40 "
-            + "00000000000000000000000000000000 00 00000000000000000000000000000000 00000100 00000001 00000000 00000001 br-6"
+            + "00000000000000000000000000000000 00 00000000000000000000000000000000 "
+            + "00000100 00000001 00000000 00000001 br-6"
     )
 
     static func attachment(_ network: String, _ address: String, _ driver: String? = "bridge")
@@ -75,8 +76,8 @@ struct EndpointChoiceTests {
         ])
         #expect(
             Self.choose(record).reason
-                == "198.18.1.2 on front is used: the first by name of those this host reaches (also: bridge), over br-1; "
-                + "swarm (overlay) is not reachable from the host")
+                == "198.18.1.2 on front is used: the first by name of those this host reaches (also: bridge), "
+                + "over br-1; swarm (overlay) is not reachable from the host")
     }
 
     @Test("refuses when no network can be reached, and says what to do")

@@ -142,12 +142,13 @@ actor FakeEngine {
     }
 
     private static func networks(_ container: Container) -> String {
-        #"{"Networks":{"bridge":{"NetworkID":"n0","IPAddress":"\#(container.state == "running" ? container.address : "")"}}}"#
+        let address = container.state == "running" ? container.address : ""
+        return #"{"Networks":{"bridge":{"NetworkID":"n0","IPAddress":"\#(address)"}}}"#
     }
 
     private static func summary(_ id: String, _ container: Container) -> String {
-        #"{"Id":"\#(id)","Names":["/name-\#(id)"],"State":"\#(container.state)","Status":"","Labels":\#(labels(container)),"#
-            + #""NetworkSettings":\#(networks(container))}"#
+        #"{"Id":"\#(id)","Names":["/name-\#(id)"],"State":"\#(container.state)","Status":"","#
+            + #""Labels":\#(labels(container)),"NetworkSettings":\#(networks(container))}"#
     }
 
     private static func inspection(_ id: String, _ container: Container) -> String {

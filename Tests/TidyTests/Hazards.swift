@@ -17,7 +17,9 @@ enum Hazards {
         "Sources/Protocols/HTTP/Span+Words.swift": "loads eight and more bytes of a span at once, within its bounds",
 
         // The system's calls.
+        "Sources/Platform/Kernel/FileWatch.swift": "inotify writes events into memory of ours",
         "Sources/Platform/Kernel/Identity.swift": "users and groups by name",
+        "Sources/Platform/Kernel/NameLookup.swift": "getaddrinfo answers with a C list",
         "Sources/Platform/Kernel/NativeThread.swift": "a thread's entry is a C function with a pointer",
         "Sources/Platform/Kernel/Packets.swift": "messages with descriptors beside them",
         "Sources/Platform/Kernel/Poller.swift": "epoll writes events into memory of ours",

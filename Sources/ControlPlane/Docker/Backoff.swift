@@ -1,5 +1,5 @@
-/// How long to wait before trying again: twice as long each time, within bounds, and a random part less, so that many who
-/// lost the same peer do not come back at the same moment.
+/// How long to wait before trying again: twice as long each time, within bounds, and a random part less, so that many
+/// who lost the same peer do not come back at the same moment.
 public struct Backoff: Equatable, Sendable {
     public var first: Duration
     public var longest: Duration

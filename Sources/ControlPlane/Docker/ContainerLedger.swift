@@ -121,8 +121,8 @@ struct ContainerLedger {
         return true
     }
 
-    /// The answer of a list. Returns whether what is known changed, and whom to inspect now: all that may carry rules and
-    /// differ from what is known. (A list may lag behind the events by a moment, an inspection does not.)
+    /// The answer of a list. Returns whether what is known changed, and whom to inspect now: all that may carry rules
+    /// and differ from what is known. (A list may lag behind the events by a moment, an inspection does not.)
     mutating func apply(list: [ContainerRecord], asked: UInt64) -> (changed: Bool, inspect: [String]) {
         var changed = false
         var inspect: [String] = []

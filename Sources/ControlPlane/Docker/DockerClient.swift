@@ -6,8 +6,8 @@ import NIOHTTP1
 
 /// One engine's API, the part that is read here. Speaks over a Unix socket or TCP.
 ///
-/// Every answer is bounded and every call has an end (``EngineLimits``); whatever an engine sends ends in a value or in an
-/// ``EngineError``. Call ``close()`` when done.
+/// Every answer is bounded and every call has an end (``EngineLimits``); whatever an engine sends ends in a value or in
+/// an ``EngineError``. Call ``close()`` when done.
 public struct DockerClient: Sendable {
     private let http: HTTPClient
     private let base: String
@@ -110,7 +110,8 @@ public struct DockerClient: Sendable {
     private func execute(_ call: String, path: String, time: Duration) async throws -> HTTPClientResponse {
         var request = HTTPClientRequest(url: "\(base)/\(Self.apiVersion)\(path)")
         request.headers.add(name: "User-Agent", value: "kontainers")
-        // RFC 9112 §3.2 wants one in every request; the HTTP library sends none over a Unix socket, and engines refuse that.
+        // RFC 9112 §3.2 wants one in every request; the HTTP library sends none over a Unix socket, and engines refuse
+        // that.
         if isLocal { request.headers.add(name: "Host", value: "engine") }
         do {
             return try await http.execute(request, timeout: .init(time))
@@ -216,8 +217,8 @@ struct EventStream: Sendable {
     fileprivate let limit: Int
 
     /// Hands over what has arrived, several events at once when they came together. Ends by throwing:
-    /// ``EngineError/streamEnded`` at the latest. An event that is not understood throws too: what it said is unknown, so
-    /// all that is known is in doubt.
+    /// ``EngineError/streamEnded`` at the latest. An event that is not understood throws too: what it said is unknown,
+    /// so all that is known is in doubt.
     func forEach(_ take: ([EngineEvent]) async -> Void) async throws {
         var splitter = LineSplitter(limit: limit)
         do {

@@ -4,9 +4,9 @@ import NIOCore
 
 /// Follows one engine: says which containers there are, at each change, for as long as it runs.
 ///
-/// It subscribes to events, then asks for the whole list, then inspects just the containers that events name: so nothing is
-/// missed, and a start is known one short call after its event. A container that dies leaves with the event itself. What
-/// it never does: decide what a container's labels mean.
+/// It subscribes to events, then asks for the whole list, then inspects just the containers that events name: so
+/// nothing is missed, and a start is known one short call after its event. A container that dies leaves with the event
+/// itself. What it never does: decide what a container's labels mean.
 public actor DockerSource {
     /// The newest state; older ones that nobody took are dropped.
     public nonisolated let states: AsyncStream<EngineState>
@@ -32,8 +32,8 @@ public actor DockerSource {
     private static let burstInterval = Duration.milliseconds(5)
     /// A session that lived this long was a good one: the next attempt comes soon.
     private static let goodSession = Duration.seconds(10)
-    /// How soon after subscribing the list is asked for once more. An engine may answer the subscription a moment before
-    /// it takes effect, and an event of that moment would be lost.
+    /// How soon after subscribing the list is asked for once more. An engine may answer the subscription a moment
+    /// before it takes effect, and an event of that moment would be lost.
     private static let secondLook = Duration.seconds(1)
 
     /// - Parameter lastKnown: containers to believe in until the engine answers for the first time.
@@ -205,7 +205,7 @@ public actor DockerSource {
         logger.log(
             level: wasReachable ? .warning : .debug,
             "engine is not reachable; its last known containers stay in service, and it is tried again",
-            metadata: ["reason": "\(reason)", "containers": "\(state.containers.count)"])
+            metadata: ["reason": "\(reason)", "containers": "\(ledger.containers.count)"])
         emit()
     }
 

@@ -3,8 +3,8 @@ import Contract
 import FoundationEssentials
 public import KontainersConfiguration
 
-/// Reads the certificates that the configuration names. What is wrong with them is told by whoever reads the configuration;
-/// here it only decides what is served.
+/// Reads the certificates that the configuration names. What is wrong with them is told by whoever reads the
+/// configuration; here it only decides what is served.
 public enum CertificateFiles {
     /// A key or chain with more bytes is not read.
     private static let sizeLimit = CertificateInspection.textLimit

@@ -5,7 +5,8 @@ public import KontainersConfiguration
 public import Logging
 public import ServiceLifecycle
 
-/// The control plane as one service: sources on one side, edges and the supervisor on the other, the reconciler between.
+/// The control plane as one service: sources on one side, edges and the supervisor on the other, the reconciler
+/// between.
 public struct ControlPlane: Service {
     /// How it was started.
     public struct Plan: Sendable {
@@ -61,7 +62,8 @@ public struct ControlPlane: Service {
     private let rereads: AsyncStream<Void>
     private let logger: Logger
 
-    /// - Parameter rereads: yields when the files are to be read again although nothing tells that they changed (SIGHUP).
+    /// - Parameter rereads: yields when the files are to be read again although nothing tells that they changed
+    ///   (SIGHUP).
     public init(_ plan: Plan, readers: Readers, rereads: AsyncStream<Void>, logger: Logger) {
         self.plan = plan
         self.readers = readers

@@ -153,8 +153,8 @@ extension DesiredState {
         return "\(rule.kind.rawValue) \(listeners) \(rule.path) \(rule.hosts.sorted().joined(separator: ","))"
     }
 
-    /// Gives each pool a name. A pool keeps its name for as long as it lives, because in the edge the name is the identity by
-    /// which counts and limits survive a change; so the container that gave the name may go.
+    /// Gives each pool a name. A pool keeps its name for as long as it lives, because in the edge the name is the
+    /// identity by which counts and limits survive a change; so the container that gave the name may go.
     private mutating func name(_ pools: [Pool], _ places: [String: Int]) {
         var unnamed: [Pool] = []
         for pool in pools where poolNames[pool.key] == nil { unnamed.append(pool) }

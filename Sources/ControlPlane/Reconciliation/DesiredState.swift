@@ -2,9 +2,9 @@ import Contract
 import Docker
 public import KontainersConfiguration
 
-/// All sources merged, linted and resolved: one pure step from ``Sources`` to what the edge needs, and what is to be told to
-/// people. It remembers what it read of each container and which name each pool has, and nothing else: the same sources in
-/// the same order always give the same result.
+/// All sources merged, linted and resolved: one pure step from ``Sources`` to what the edge needs, and what is to be
+/// told to people. It remembers what it read of each container and which name each pool has, and nothing else: the same
+/// sources in the same order always give the same result.
 public struct DesiredState {
     public struct Outcome: Sendable {
         public var content: SnapshotContent

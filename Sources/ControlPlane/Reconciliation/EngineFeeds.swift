@@ -3,8 +3,8 @@ import FoundationEssentials
 public import KontainersConfiguration
 public import Logging
 
-/// One ``DockerSource`` for each engine of the configuration, started and stopped as the configuration changes; and what they
-/// last said, kept on disk: control that starts while an engine is away still knows the engine's containers.
+/// One ``DockerSource`` for each engine of the configuration, started and stopped as the configuration changes; and
+/// what they last said, kept on disk: control that starts while an engine is away still knows the engine's containers.
 public actor EngineFeeds {
     public typealias Take = @Sendable (EngineState) async -> Void
 
@@ -76,8 +76,8 @@ public actor EngineFeeds {
             remembered[state.endpoint] = state.containers.filter(\.isOfInterest)
         }
         do {
-            // Labels may hold what is nobody's business. The folder is closed to others, so the moment before the second
-            // step shows nothing either.
+            // Labels may hold what is nobody's business. The folder is closed to others, so the moment before the
+            // second step shows nothing either.
             try JSONEncoder().encode(remembered).write(to: URL(filePath: memoryPath), options: .atomic)
             try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: memoryPath)
         } catch {

@@ -3,8 +3,8 @@ import Kernel
 public import KontainersConfiguration
 public import Logging
 
-/// The configuration file and the certificates that it names, watched. A version that cannot be read leaves the last good
-/// one in service.
+/// The configuration file and the certificates that it names, watched. A version that cannot be read leaves the last
+/// good one in service.
 public actor FileSource {
     /// What the files say now, or last said while they made sense.
     public struct News: Equatable, Sendable {

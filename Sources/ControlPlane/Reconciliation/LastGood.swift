@@ -3,8 +3,8 @@ import KontainersConfiguration
 
 /// What stays in service while a new version of the file is wrong in places.
 enum LastGood {
-    /// The new version, with those rules and listeners of the last one whose new form is in error. A version that makes no
-    /// sense at all changes nothing. `nil` when there is neither.
+    /// The new version, with those rules and listeners of the last one whose new form is in error. A version that makes
+    /// no sense at all changes nothing. `nil` when there is neither.
     static func merge(
         _ last: ApplianceConfiguration?, with loaded: ApplianceConfiguration?, _ diagnoses: [Diagnosis]
     ) -> ApplianceConfiguration? {

@@ -2,8 +2,8 @@ import FoundationEssentials
 import Kernel
 public import Logging
 
-/// One line for each event on standard error: time, level, who, message, fields. Whatever a field holds (a label's bytes, an
-/// engine's words) stays on its line: control characters are escaped.
+/// One line for each event on standard error: time, level, who, message, fields. Whatever a field holds (a label's
+/// bytes, an engine's words) stays on its line: control characters are escaped.
 public struct LineLogHandler: LogHandler {
     public var metadata: Logger.Metadata = [:]
     public var metadataProvider: Logger.MetadataProvider?

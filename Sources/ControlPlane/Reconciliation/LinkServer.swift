@@ -6,8 +6,8 @@ import NIOPosix
 
 /// Serves the Link: tells each edge the desired state, and what changed of it, and hears what came of it.
 ///
-/// Each edge has a sender of its own that always works towards the newest revision. An edge that does not keep up is sent
-/// the sum of what it missed, never a queue of old news. What it never does: hold up a publication for an edge.
+/// Each edge has a sender of its own that always works towards the newest revision. An edge that does not keep up is
+/// sent the sum of what it missed, never a queue of old news. What it never does: hold up a publication for an edge.
 public actor LinkServer {
     /// Where edges connect.
     public enum Door: Sendable {
@@ -17,7 +17,8 @@ public actor LinkServer {
         case path(String)
     }
 
-    /// How long an edge may take to say that it serves a revision before that is told, and how long for its first words.
+    /// How long an edge may take to say that it serves a revision before that is told, and how long for its first
+    /// words.
     public struct Patience: Sendable {
         public var acknowledgement = Duration.seconds(10)
         public var hello = Duration.seconds(5)

@@ -2,8 +2,8 @@ import Kernel
 public import Logging
 import NIOPosix
 
-/// Keeps the addresses of names that static endpoints use, off the path of everything else: a resolver that hangs holds up
-/// nobody.
+/// Keeps the addresses of names that static endpoints use, off the path of everything else: a resolver that hangs holds
+/// up nobody.
 public actor NameResolver {
     public typealias Lookup = @Sendable (String) async -> Result<[String], NameLookupFailure>
 

@@ -82,8 +82,8 @@ public struct SnapshotContent: Equatable, Sendable {
             rules: rules)
     }
 
-    /// The change from this content to `next`. Both are sorted by name, so one walk over both finds it: with 10,000 rules
-    /// several times faster than by dictionaries.
+    /// The change from this content to `next`. Both are sorted by name, so one walk over both finds it: with 10,000
+    /// rules several times faster than by dictionaries.
     public func delta(to next: SnapshotContent, epoch: String, base: UInt64, revision: UInt64) -> Delta {
         Delta(
             epoch: epoch, base: base, revision: revision,

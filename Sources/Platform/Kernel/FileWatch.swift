@@ -3,8 +3,8 @@ import Glibc
 
 /// Tells that something happened in some folders (inotify): a file was written, replaced, made or removed in them.
 ///
-/// It watches folders, not files, because editors and tools replace a file instead of writing into it. What exactly changed
-/// is for the caller to find out. Made for one thread that waits.
+/// It watches folders, not files, because editors and tools replace a file instead of writing into it. What exactly
+/// changed is for the caller to find out. Made for one thread that waits.
 public final class FileWatch: Sendable {
     private let descriptor: Descriptor
 

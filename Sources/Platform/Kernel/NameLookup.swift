@@ -12,8 +12,9 @@ public enum NameLookup {
     /// Addresses that are looked at; a name with more is served by the first.
     public static let addressesLimit = 64
 
-    /// The IPv4 addresses, sorted, or where there are none the IPv6 addresses: both families of one name lead to the same
-    /// service, which may listen on one of them only. Blocks for as long as the resolver takes, several seconds at worst.
+    /// The IPv4 addresses, sorted, or where there are none the IPv6 addresses: both families of one name lead to the
+    /// same service, which may listen on one of them only. Blocks for as long as the resolver takes, several seconds at
+    /// worst.
     public static func addresses(of host: String) throws(Failure) -> [String] {
         var hints = unsafe addrinfo()
         unsafe hints.ai_socktype = CInt(SOCK_STREAM.rawValue)

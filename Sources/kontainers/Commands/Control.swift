@@ -6,7 +6,8 @@ import Reconciliation
 import ServiceLifecycle
 import UnixSignals
 
-/// `kontainers control`: the control plane. `kontainers serve` starts it; alone it serves an edge that was started by hand.
+/// `kontainers control`: the control plane. `kontainers serve` starts it; alone it serves an edge that was started by
+/// hand.
 struct Control: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "control",
