@@ -54,7 +54,8 @@ struct CapacityTests {
              "listeners": [{"name": "web", "address": "127.0.0.1:\(port)", "protocol": "http"}]}
             """)
         let null = try ChildProcess.openNull()
-        let edge = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        let edge =
+            try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
             .split(separator: "/").dropLast().map { "/" + $0 }.joined() + "/kontainers-edge"
         let program = try ChildProcess.spawn(
             ProgramStart(

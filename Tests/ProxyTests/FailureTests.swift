@@ -128,6 +128,7 @@ struct FailureTests {
             try waitUntil("the upstream has it") { upstream.openCount == 1 }
             client.reset()
             try waitUntil("the upstream's connection ends") { upstream.openCount == 0 }
+            #expect(proxy.tally.clientAborts.current == 1)
         }
     }
 

@@ -81,6 +81,9 @@ extension Worker {
             }
         }
         exchanges[index].requestPhase = .sent
+        releaseInputIfEmpty(exchanges[index].client)
+        // Kept only where the request may have to be sent again: a wait for a response may be long.
+        if !connections[upstream].isReused { releaseOutput(upstream) }
         return true
     }
 
@@ -215,8 +218,8 @@ extension Worker {
         end(index)
         releaseOutput(client)
         if persists { return awaitNextRequest(client) }
-        // With nothing unread a plain close sends a FIN; otherwise, and when more of the request is on its way, it would
-        // send a reset, which destroys the response.
+        // With nothing unread a plain close sends a FIN; otherwise, and when more of the request is on its way, it
+        // would send a reset, which destroys the response.
         if hasRequest, connections[client].input?.isEmpty ?? true, !connections[client].isReadable {
             connections[client].session?.shutdown()
             return closeClient(client)

@@ -95,11 +95,14 @@ extension Buffer {
         var rest = value
         for _ in 0..<digits {
             place &-= 1
-            let nibble = UInt8(truncatingIfNeeded: rest & 15)
-            put(nibble &+ (nibble < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") &- 10), at: place)
+            put(hexadecimalDigit(UInt8(truncatingIfNeeded: rest & 15)), at: place)
             rest >>= 4
         }
         unsafe header.pointee.end &+= UInt32(digits)
+    }
+
+    @inline(__always) private func hexadecimalDigit(_ nibble: UInt8) -> UInt8 {
+        nibble &+ (nibble < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") &- 10)
     }
 
     /// The text inside a JSON string: quotes, backslashes and controls escaped, bytes that are not ASCII as `\u00XX`
@@ -116,7 +119,8 @@ extension Buffer {
             } else {
                 unsafe header.pointee.end = UInt32(truncatingIfNeeded: position)
                 append("\\u00")
-                append(hexadecimal: UInt64(byte), width: 2)
+                append(hexadecimalDigit(byte >> 4))
+                append(hexadecimalDigit(byte & 15))
                 position = end
             }
         }

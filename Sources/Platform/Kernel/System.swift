@@ -41,8 +41,9 @@ public enum System {
         guard raw >= 0 else { throw SystemError(code: errno, call: "open") }
         let file = Descriptor(owning: raw)
         var content: [UInt8] = []
-        while content.count < limit {
-            let wanted = min(1 << 18, limit - content.count)
+        // One byte more is asked for than may come: a file of exactly the limit has its end there.
+        while content.count <= limit {
+            let wanted = min(1 << 18, limit - content.count + 1)
             let count = try read(file.raw, appendingTo: &content, upTo: wanted)
             if count == 0 { return content }
         }

@@ -26,6 +26,7 @@ final class Peer {
 
     init(socket: CInt) throws {
         self.socket = socket
+        Socket.setNoDelay(socket)
         poller = try Poller()
         try poller.addEdgeTriggered(socket, token: 0)
     }

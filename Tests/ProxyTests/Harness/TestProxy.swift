@@ -20,7 +20,7 @@ final class TestProxy {
     private var settings: Settings
     private var table: RouteTable?
     private var number: UInt64 = 0
-    // An access log of tests that want none: nothing is ever written to it.
+    /// Where access records go that no test reads.
     private static let nowhere = { () -> AccessLogSink in
         guard let sink = try? AccessLogSink(output: .none) else { preconditionFailure("no access log") }
         return sink
@@ -63,7 +63,7 @@ final class TestProxy {
 
     /// Serves these rules from now on; returns when the worker does.
     func adopt(_ rules: [Rule]) {
-                compiler.replaceAll(rules: rules)
+        compiler.replaceAll(rules: rules)
         number += 1
         table = compiler.build(revision: number, epoch: "test").0
         look { _ in }
@@ -185,9 +185,16 @@ func pause() {
 
 /// What a worker has in use.
 struct Books: Sendable, CustomStringConvertible {
+    /// Whose buffers are in use.
+    var holders: [String]
     var clients, connections, exchanges, pooled, listeners, tables, tableHolds, inFlight, lent, kept: Int
 
     init(_ worker: Worker) {
+        holders = (0..<worker.connections.extent).filter { worker.connections.isTaken($0) }.flatMap { index in
+            let connection = worker.connections[index]
+            return (connection.input == nil ? [] : ["\(connection.role) in"])
+                + (connection.output == nil ? [] : ["\(connection.role) out"])
+        }
         clients = worker.clientCount
         connections = worker.connections.count
         exchanges = worker.exchanges.count
@@ -199,8 +206,11 @@ struct Books: Sendable, CustomStringConvertible {
         tableHolds = worker.tables.reduce(0) { $0 + $1.exchangeCount }
         inFlight = worker.endpoints.reduce(0) { $0 + Int($1.inFlight) }
         lent = worker.buffers.lentCount
-        // The text of request IDs; the second in the log; lines that wait to be written.
+        // The text of request IDs; the second in the log; lines that wait to be written; records of exchanges.
         kept = 1 + (worker.logTime == nil ? 0 : 1) + (worker.logBuffer == nil ? 0 : 1)
+        kept += (0..<worker.exchanges.extent).count {
+            worker.exchanges.isTaken($0) && worker.exchanges[$0].record != nil
+        }
     }
 
     /// Buffers that connections and exchanges hold.
@@ -213,7 +223,8 @@ struct Books: Sendable, CustomStringConvertible {
 
     var description: String {
         "clients \(clients), connections \(connections), exchanges \(exchanges), pooled \(pooled), listeners "
-            + "\(listeners), tables \(tables) held \(tableHolds), in flight \(inFlight), buffers \(lent) kept \(kept)"
+            + "\(listeners), tables \(tables) held \(tableHolds), in flight \(inFlight), buffers \(lent) kept "
+            + "\(kept) held by \(holders)"
     }
 }
 
