@@ -10,8 +10,8 @@ import TLS
 extension Worker {
     /// Connections accepted in one turn from one listener, so that those already open are not kept waiting.
     static let acceptBatch = 64
-    /// Nanoseconds until it is tried again after descriptors were used up. The listener stays readable: without the pause
-    /// the loop would spin.
+    /// Nanoseconds until it is tried again after descriptors were used up. The listener stays readable: without the
+    /// pause the loop would spin.
     static let exhaustionPause: UInt64 = 100_000_000
 
     func open(_ listener: WorkerListener) {
