@@ -7,8 +7,8 @@ import Synchronization
 import TLS
 import Telemetry
 
-/// The main thread of the edge: signals, the supervisor's channel, the Link. It compiles revisions and posts them to the
-/// workers; it never touches a connection of theirs.
+/// The main thread of the edge: signals, the supervisor's channel, the Link. It compiles revisions and posts them to
+/// the workers; it never touches a connection of theirs.
 final class Conductor {
     /// What other threads tell the conductor.
     enum Notice: Sendable {

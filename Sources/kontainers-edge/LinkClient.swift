@@ -43,7 +43,8 @@ final class LinkClient {
         socket = -1
     }
 
-    /// A message that control does not take at once means that it is stuck: the Link is made anew rather than waited for.
+    /// A message that control does not take at once means that it is stuck: the Link is made anew rather than waited
+    /// for.
     func send(_ message: Upward) {
         guard socket >= 0, let frame = try? LinkFrame.encode(message) else { return }
         var done = 0

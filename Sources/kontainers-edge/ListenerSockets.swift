@@ -6,8 +6,8 @@ import Telemetry
 
 /// The listening sockets of the edge and the workers they were given to.
 ///
-/// Under a supervisor they come from it, and what it sends is what is open. Alone, the edge opens what the snapshot asks
-/// for, one socket a worker (SO_REUSEPORT), and keeps what stays.
+/// Under a supervisor they come from it, and what it sends is what is open. Alone, the edge opens what the snapshot
+/// asks for, one socket a worker (SO_REUSEPORT), and keeps what stays.
 final class ListenerSockets {
     private let workers: [Worker]
     /// Listeners the workers accept on.
@@ -78,7 +78,7 @@ final class ListenerSockets {
         guard var address = SocketAddress(text: listener.address) else {
             throw StartFailure(
                 message:
-                    "found address \"\(listener.address)\", wanted IPv4:port or [IPv6]:port, \"0.0.0.0:80\" for instance"
+                    "found address \"\(listener.address)\", wanted IPv4:port or [IPv6]:port, such as \"0.0.0.0:80\""
             )
         }
         var sockets: [CInt] = []

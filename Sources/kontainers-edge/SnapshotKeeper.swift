@@ -3,7 +3,8 @@ import Kernel
 import Synchronization
 import Telemetry
 
-/// Keeps the last good snapshot on disk, on a thread of its own: writing ten thousand rules takes longer than a change may.
+/// Keeps the last good snapshot on disk, on a thread of its own: writing ten thousand rules takes longer than a change
+/// may.
 ///
 /// Changes that come in quick succession are written once.
 final class SnapshotKeeper: Sendable {

@@ -20,7 +20,7 @@ struct TestsOfTests {
     }
 
     /// Functions of several files that throw on a test's behalf when what is wanted does not come.
-    static let shared: Set = ["eventually", "expect", "logged"]
+    static let shared: Set = ["eventually", "expect", "logged", "waitUntil"]
 
     @Test("no test is disabled or cancelled without a reason")
     func disabled() {

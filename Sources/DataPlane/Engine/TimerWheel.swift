@@ -119,7 +119,8 @@ public struct TimerWheel: ~Copyable {
     }
 }
 
-/// Not private, not nested: as the argument of a noncopyable generic that stops the 6.3.1 compiler ("Broken module found").
+/// Not private, not nested: as the argument of a noncopyable generic that stops the 6.3.1 compiler ("Broken module
+/// found").
 struct TimerEntry: BitwiseCopyable {
     /// The tick at which it is due; 0 means never.
     var due: UInt32

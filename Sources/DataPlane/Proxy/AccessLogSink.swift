@@ -76,7 +76,8 @@ public final class AccessLogSink: Sendable {
         return lost
     }
 
-    /// Writes to another output from the next line on; the old one stays when the new one cannot be opened. From any thread.
+    /// Writes to another output from the next line on; the old one stays when the new one cannot be opened. From any
+    /// thread.
     public func use(_ output: Output) throws(SystemError) {
         guard waiting.withLock({ $0.output != output }) else { return }
         let opened = try Self.open(output)

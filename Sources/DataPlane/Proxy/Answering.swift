@@ -62,7 +62,8 @@ extension Worker {
         output.append(authority.extracting(0..<end))
     }
 
-    /// Status line, date and persistence. Whatever of the request is still to come decides whether the connection lasts.
+    /// Status line, date and persistence. Whatever of the request is still to come decides whether the connection
+    /// lasts.
     private func beginAnswer(_ index: UInt32, status: Int) -> Buffer {
         let client = exchanges[index].client
         releaseUpstream(index, canPool: false)
@@ -136,9 +137,8 @@ extension Worker {
         output.append(statusText(answer.status))
         output.append("\r\n")
         appendDate(to: output)
-        output.append(
-            "Connection: close\r\nContent-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\nContent-Length: "
-        )
+        output.append("Connection: close\r\nCache-Control: no-store\r\n")
+        output.append("Content-Type: text/plain; charset=utf-8\r\nContent-Length: ")
         output.append(decimal: UInt64(answer.text.utf8CodeUnitCount))
         output.append("\r\n\r\n")
         output.append(answer.text)

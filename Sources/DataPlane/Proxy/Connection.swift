@@ -21,7 +21,8 @@ struct Connection: BitwiseCopyable {
         case exchanging
         /// Client: the last answer is being sent, then the connection ends.
         case closing
-        /// Client: our side is finished; what still comes in is read and forgotten, so that no reset destroys the answer.
+        /// Client: our side is finished; what still comes in is read and forgotten, so that no reset destroys the
+        /// answer.
         case lingering
         /// Upstream: the TCP handshake is under way.
         case connecting

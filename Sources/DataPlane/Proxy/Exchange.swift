@@ -11,7 +11,8 @@ import HTTP1
 /// A head was parsed (`ClientConnection`), so ``Worker/begin(_:)`` makes an exchange, finds the route
 /// (`Exchange+Begin`), takes an upstream connection (`UpstreamPool`), and from then on every event of either connection
 /// calls ``Worker/pump(_:)`` (`Exchange+Pump`), which moves both directions as far as they go. Whatever goes wrong ends
-/// in ``Worker/answer(_:_:)`` while the client has seen nothing of a response, and in ``Worker/abort(_:_:)`` afterwards.
+/// in ``Worker/answer(_:_:)`` while the client has seen nothing of a response, and in ``Worker/abort(_:_:)``
+/// afterwards.
 struct Exchange: BitwiseCopyable {
     enum RequestPhase: UInt8 {
         /// Head or body are still on their way to the upstream.

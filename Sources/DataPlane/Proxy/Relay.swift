@@ -26,7 +26,8 @@ extension Worker {
     /// Moves a body from one connection to the other until one of them must be waited for.
     ///
     /// Memory is bounded by one buffer on each side: nothing is received while the target has not taken what came
-    /// before. A counted body is sent straight from the buffer it was received into; a chunked one is put together anew.
+    /// before. A counted body is sent straight from the buffer it was received into; a chunked one is put together
+    /// anew.
     ///
     /// - Parameter chunked: the target was told of a chunked body.
     func relay(from source: UInt32, to target: UInt32, body: inout BodyProgress, chunked: Bool) -> RelayOutcome {
@@ -102,7 +103,8 @@ extension Worker {
     @inline(__always)
     private func topUp(_ output: Buffer, from source: UInt32, body: inout BodyProgress, chunked: Bool) {
         guard !body.isFinished, let input = connections[source].input, !input.isEmpty else { return }
-        // Chunks wait until the output is empty: they may turn out malformed, and a half-sent head cannot be taken back.
+        // Chunks wait until the output is empty: they may turn out malformed, and a half-sent head cannot be taken
+        // back.
         guard body.kind != .chunked, !chunked else { return }
         let count = output.append(from: input, limit: body.share(of: input.count))
         body.move(count)

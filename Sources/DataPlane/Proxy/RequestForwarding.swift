@@ -4,8 +4,9 @@ import HTTP
 import HTTP1
 import Kernel
 
-// The request head as the upstream gets it: written anew from its parsed parts (RFC 9112 §2.2: what two recipients could
-// read two ways is not passed on), without what concerned only the client's connection (RFC 9110 §7.6.1), with who asked.
+// The request head as the upstream gets it: written anew from its parsed parts (RFC 9112 §2.2: what two recipients
+// could read two ways is not passed on), without what concerned only the client's connection (RFC 9110 §7.6.1), with
+// who asked.
 
 extension Worker {
     /// Room for what is added to a head: forwarding fields, framing, a request ID, `Via`.

@@ -90,8 +90,8 @@ extension Worker {
             if line.dropped { continue }
             switch line.known {
             case .transferEncoding: continue
-            // Written from the framing when there is a body; as the upstream said when it only describes one (HEAD, 304).
-            // RFC 9110 §8.6: never in 1xx and 204.
+            // Written from the framing when there is a body; as the upstream said when it only describes one (HEAD,
+            // 304). RFC 9110 §8.6: never in 1xx and 204.
             case .contentLength:
                 if isCounted || !isFinal || responseHead.status == 204 { continue }
             case .date: hasDate = true

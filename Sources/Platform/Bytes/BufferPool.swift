@@ -1,6 +1,7 @@
 /// Vacant buffers of one worker. Not for other threads.
 ///
-/// Blocks are made when none is vacant and kept up to a bound, so idle costs nothing and a burst leaves no lasting mark.
+/// Blocks are made when none is vacant and kept up to a bound, so idle costs nothing and a burst leaves no lasting
+/// mark.
 public struct BufferPool: ~Copyable {
     /// Bytes kept vacant of each size; what comes back beyond it is freed.
     public static let vacantBytesLimit = 2 << 20

@@ -16,7 +16,8 @@ extension SocketAddress {
         }
     }
 
-    /// Four decimal numbers without leading zeros (RFC 6943 §3.1.1: other forms are read differently by different programs).
+    /// Four decimal numbers without leading zeros (RFC 6943 §3.1.1: other forms are read differently by different
+    /// programs).
     static func ipv4(_ text: some StringProtocol) -> UInt32? {
         let parts = text.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count == 4 else { return nil }

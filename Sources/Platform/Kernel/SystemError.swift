@@ -23,7 +23,8 @@ public struct SystemError: Error, Equatable, Sendable, CustomStringConvertible {
     public var isMissing: Bool { code == ENOENT }
 }
 
-/// Turns the C shims' `-errno` into a thrown error. EBADF and EFAULT mean that our own books are wrong: they stop the process.
+/// Turns the C shims' `-errno` into a thrown error. EBADF and EFAULT mean that our own books are wrong: they stop the
+/// process.
 @discardableResult
 func checked<Result: FixedWidthInteger & SignedInteger>(_ result: Result, _ call: StaticString) throws(SystemError)
     -> Result

@@ -62,8 +62,8 @@ func chooseApplicationProtocol(
 
 /// Readies OpenSSL to make (`isMaking` is 1) or to read a session ticket.
 ///
-/// Answers as OpenSSL asks: below 0 the handshake fails, 0 stands for no ticket, 1 for a good one, 2 for a good one to be
-/// replaced. In TLS 1.3 every ticket is replaced, since a client should use it once (RFC 8446 appendix C.4).
+/// Answers as OpenSSL asks: below 0 the handshake fails, 0 stands for no ticket, 1 for a good one, 2 for a good one to
+/// be replaced. In TLS 1.3 every ticket is replaced, since a client should use it once (RFC 8446 appendix C.4).
 @c(kontainers_tls_ready_ticket)
 func readyTicket(
     _ session: OpaquePointer?, _ name: UnsafeMutablePointer<UInt8>?, _ iv: UnsafeMutablePointer<UInt8>?,

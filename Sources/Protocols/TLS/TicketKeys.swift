@@ -2,8 +2,8 @@ import Synchronization
 
 /// The keys of session tickets (RFC 5077 §5.5), shared by all workers.
 ///
-/// Whoever learns a ticket's key can read the sessions recorded under it, so keys live in this process's memory only and
-/// not for long: tickets are made under one for ``turnSeconds``, and read for as long again.
+/// Whoever learns a ticket's key can read the sessions recorded under it, so keys live in this process's memory only
+/// and not for long: tickets are made under one for ``turnSeconds``, and read for as long again.
 final class TicketKeys: Sendable {
     struct Key: Equatable, Sendable {
         static let nameCount = 16
