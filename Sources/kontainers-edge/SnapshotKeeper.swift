@@ -29,6 +29,7 @@ final class SnapshotKeeper: Sendable {
     func finish() { save() }
 
     private func run() {
+        NativeThread.yieldToOthers()
         while true {
             _ = System.waitReadable(bell.descriptor, bell.descriptor, milliseconds: -1)
             bell.silence()

@@ -134,6 +134,9 @@ int kl_random(void *bytes, size_t count) {
     return 0;
 }
 
+// PRIO_PROCESS with 0 means the calling thread on Linux.
+void kl_yield_to_others(void) { setpriority(PRIO_PROCESS, 0, 10); }
+
 void kl_name_thread(const char *name) {
     char cut[16];
     snprintf(cut, sizeof cut, "%s", name);

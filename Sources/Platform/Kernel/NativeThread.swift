@@ -23,6 +23,9 @@ public enum NativeThread {
         pthread_detach(thread)
     }
 
+    /// The calling thread gives way to all others from here on: for work that nobody waits for.
+    public static func yieldToOthers() { kl_yield_to_others() }
+
     private final class Body: Sendable {
         let run: @Sendable () -> Void
         let name: String

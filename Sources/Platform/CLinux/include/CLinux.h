@@ -85,6 +85,9 @@ int kl_replace_file(const char *path, const void *bytes, size_t count);
 /// Names the calling thread; what is beyond 15 bytes is cut.
 void kl_name_thread(const char *name);
 
+/// The calling thread runs when others have nothing to do.
+void kl_yield_to_others(void);
+
 int kl_random(void *bytes, size_t count);
 
 #include "process.h"
