@@ -3,7 +3,7 @@ import Testing
 
 @testable import Engine
 
-@Suite("The door into a worker", .timeLimit(.minutes(1)))
+@Suite("The door into a worker", .timeLimit(.minutes(5)))
 struct InboxTests {
     @Test("messages come out in the order they were left, and ring")
     func order() throws {

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Proxy
 
-@Suite("Access records", .timeLimit(.minutes(1)))
+@Suite("Access records", .timeLimit(.minutes(5)))
 struct AccessLogTests {
     /// What the log says of what `body` did: every line read as JSON.
     private func records(

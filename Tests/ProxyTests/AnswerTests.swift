@@ -6,7 +6,7 @@ import Testing
 
 @testable import Proxy
 
-@Suite("What the proxy answers itself", .timeLimit(.minutes(1)))
+@Suite("What the proxy answers itself", .timeLimit(.minutes(5)))
 struct AnswerTests {
     @Test("the table has a sentence for each row, which begins with its status")
     func table() {

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Proxy
 
-@Suite("Bodies", .timeLimit(.minutes(1)))
+@Suite("Bodies", .timeLimit(.minutes(5)))
 struct BodyTests {
     /// Around the sizes of the buffers.
     static let sizes = [0, 1, 100, 16_383, 16_384, 16_385, 32_768, 65_535, 65_536, 65_537, 200_000]

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Proxy
 
-@Suite("As many as there is room for", .timeLimit(.minutes(1)))
+@Suite("As many as there is room for", .timeLimit(.minutes(5)))
 struct CapacityTests {
     @Test("at the limit of connections new ones wait, and come in when others leave")
     func connectionLimit() throws {

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Proxy
 
-@Suite("Changes while traffic flows", .timeLimit(.minutes(1)))
+@Suite("Changes while traffic flows", .timeLimit(.minutes(5)))
 struct ChangeTests {
     /// Answers when it is told to.
     private func gated(_ text: String, _ gate: Signal) throws -> ScriptedUpstream {

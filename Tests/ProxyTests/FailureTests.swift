@@ -6,7 +6,7 @@ import Testing
 
 @testable import Proxy
 
-@Suite("Upstreams and clients that fail", .timeLimit(.minutes(1)))
+@Suite("Upstreams and clients that fail", .timeLimit(.minutes(5)))
 struct FailureTests {
     /// Answers one request a connection as if it would stay, and closes it when the next has come.
     private func forgetful() throws -> ScriptedUpstream {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Proxy
 
-@Suite("Fields on their way", .timeLimit(.minutes(1)))
+@Suite("Fields on their way", .timeLimit(.minutes(5)))
 struct FieldTests {
     @Test("the upstream learns who asked, in exactly these words")
     func forwarding() throws {

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Proxy
 
-@Suite("Connections that stay and connections that end", .timeLimit(.minutes(1)))
+@Suite("Connections that stay and connections that end", .timeLimit(.minutes(5)))
 struct PersistenceTests {
     @Test(
         "HTTP/1.1 stays unless it says close, HTTP/1.0 ends unless it says keep-alive",

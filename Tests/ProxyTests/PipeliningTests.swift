@@ -5,7 +5,7 @@ import Testing
 
 @testable import Proxy
 
-@Suite("Heads and pipelines", .timeLimit(.minutes(1)))
+@Suite("Heads and pipelines", .timeLimit(.minutes(5)))
 struct PipeliningTests {
     @Test("a request cut in two at any byte is answered as if it were whole")
     func cuts() throws {

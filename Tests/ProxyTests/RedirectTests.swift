@@ -6,7 +6,7 @@ import Testing
 
 @testable import Proxy
 
-@Suite("Redirects to https", .timeLimit(.minutes(1)))
+@Suite("Redirects to https", .timeLimit(.minutes(5)))
 struct RedirectTests {
     @Test(
         "keep host, path and query, and name the secure listener's port",

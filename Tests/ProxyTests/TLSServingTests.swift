@@ -8,7 +8,7 @@ import Testing
 
 @testable import Proxy
 
-@Suite("The same over TLS", .timeLimit(.minutes(1)))
+@Suite("The same over TLS", .timeLimit(.minutes(5)))
 struct TLSServingTests {
     /// A certificate for site.test, made once by the program that makes those for development.
     static let made = Task { try await make() }

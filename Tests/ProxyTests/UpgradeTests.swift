@@ -5,7 +5,7 @@ import Testing
 
 @testable import Proxy
 
-@Suite("Interim responses, expectations and upgrades", .timeLimit(.minutes(1)))
+@Suite("Interim responses, expectations and upgrades", .timeLimit(.minutes(5)))
 struct UpgradeTests {
     static let upgrade =
         "GET /ws HTTP/1.1\r\nHost: site.test\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\r\n"
