@@ -17,7 +17,7 @@ bench: build ## one worker beside nginx, HAProxy, Envoy, Caddy and Traefik; writ
 	scripts/install.sh bench && python3 Tests/Benchmarks/bench.py
 
 fuzz:        ## every parser under libFuzzer, a minute each
-	Tests/Fuzz/run.sh
+	Tests/Fuzz/run.sh 60
 
 check:       ## the formatter's rules, as errors
 	swift format lint --strict --recursive Package.swift Sources Tests
