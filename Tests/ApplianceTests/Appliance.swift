@@ -17,6 +17,8 @@ final class Appliance: Sendable {
         var rules: [String] = []
         /// Items of `certificates:`.
         var certificates: [String] = []
+        /// Items of `listeners:` beside the two that every appliance has.
+        var listeners: [String] = []
         /// Whole top-level lines.
         var more: [String] = []
     }
@@ -31,20 +33,22 @@ final class Appliance: Sendable {
     static let python = "\(sources)/.build/test-venv/bin/python"
 
     /// Writes the file and starts the program; does not wait.
+    /// - Parameter through: a program, with its arguments, that starts it.
     init(
-        _ wanted: Wanted = Wanted(), web: Int? = nil, folder: TemporaryFolder? = nil
+        _ wanted: Wanted = Wanted(), web: Int? = nil, folder: TemporaryFolder? = nil, programs: String = programs,
+        through: [String] = []
     ) throws {
         self.folder = try folder ?? TemporaryFolder("appliance")
         self.web = try web ?? freePort()
         secure = try freePort()
         management = try freePort()
-        let kontainers = "\(Self.programs)/kontainers"
+        let kontainers = "\(programs)/kontainers"
         guard FileManager.default.isExecutableFile(atPath: kontainers) else { throw NotBuilt(path: kontainers) }
         // The edge runs as another user and must be able to look into the folder.
         try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: self.folder.path)
-        let file = try self.folder.write(
-            "kontainers.yaml", Self.file(wanted, web: self.web, secure: secure, management: management))
-        program = try Program(kontainers, ["serve", "--config", file], log: self.folder("appliance.log"))
+        let text = Self.file(wanted, web: self.web, secure: secure, management: management)
+        let command = try through + [kontainers, "serve", "--config", self.folder.write("kontainers.yaml", text)]
+        program = try Program(command[0], Array(command.dropFirst()), log: self.folder("appliance.log"))
     }
 
     /// Starts the program and waits until it serves.
@@ -126,8 +130,9 @@ final class Appliance: Sendable {
             "data: ./data", "workers: 2", "listeners:",
             "  - { name: web, address: \"127.0.0.1:\(web)\", protocol: http }",
             "  - { name: secure, address: \"127.0.0.1:\(secure)\", protocol: https }",
-            "management: { address: \"127.0.0.1:\(management)\" }",
         ]
+        lines += wanted.listeners.map { "  - \($0)" }
+        lines.append("management: { address: \"127.0.0.1:\(management)\" }")
         if let docker = wanted.docker { lines.append("docker: { endpoint: \"\(docker)\" }") }
         if !wanted.certificates.isEmpty { lines += ["certificates:"] + wanted.certificates.map { "  - \($0)" } }
         if !wanted.rules.isEmpty { lines += ["rules:"] + wanted.rules.map { "  - \($0)" } }

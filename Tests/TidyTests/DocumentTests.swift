@@ -40,7 +40,7 @@ struct DocumentTests {
         #expect(faults.isEmpty, "\(told("links to absent articles:", faults))")
     }
 
-    @Test("every symbol that an article links is declared")
+    @Test("every type and member that an article names, as `Type.member`, is declared")
     func symbols() {
         var declared: Set<String> = []
         let declaration = /\b(?:struct|class|enum|actor|protocol|typealias|func|var|let|case|init)\s*`?(\w+)/
@@ -52,15 +52,14 @@ struct DocumentTests {
         var faults: [String] = []
         for document in repository.documents where repository.exists(document) {
             for (number, line) in lines(of: document) {
-                for link in line.matches(of: /``([^`]+)``/) {
-                    for part in link.output.1.split(separator: "/") {
-                        let name = String(part.prefix { $0 != "(" })
-                        if !declared.contains(name) { faults.append("\(document):\(number): \(link.output.1)") }
+                for name in line.matches(of: /`([A-Z]\w+)\.([a-z]\w*)`/) where name.output.2 != "swift" {
+                    for part in [name.output.1, name.output.2] where !declared.contains(String(part)) {
+                        faults.append("\(document):\(number): \(name.output.0)")
                     }
                 }
             }
         }
-        #expect(faults.isEmpty, "\(told("links to absent symbols:", faults))")
+        #expect(faults.isEmpty, "\(told("names of absent symbols:", faults))")
     }
 
     @Test("the reference names every field that the file or a label may hold")
