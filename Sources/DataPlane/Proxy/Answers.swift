@@ -4,6 +4,7 @@ enum Answer: UInt8, CaseIterable {
     case badTarget
     case requestTimeout
     case bodyTooLarge
+    case targetTooLong
     case headTooLarge
     case notImplemented
     case versionNotSupported
@@ -15,18 +16,18 @@ enum Answer: UInt8, CaseIterable {
     case upstreamClosed
     case upstreamMalformed
     case upstreamTimeout
-    case draining
 
     var status: Int {
         switch self {
         case .badRequest, .badTarget: 400
         case .requestTimeout: 408
         case .bodyTooLarge: 413
+        case .targetTooLong: 414
         case .headTooLarge: 431
         case .notImplemented: 501
         case .versionNotSupported: 505
         case .noRoute: 404
-        case .noEndpoint, .overloaded, .draining: 503
+        case .noEndpoint, .overloaded: 503
         case .connectFailed, .upstreamClosed, .upstreamMalformed: 502
         case .connectTimeout, .upstreamTimeout: 504
         }
@@ -35,8 +36,8 @@ enum Answer: UInt8, CaseIterable {
     /// Whether a client may expect better luck soon, and in how many seconds.
     var retryAfter: StaticString? {
         switch self {
-        case .noEndpoint, .overloaded, .draining: "5"
-        case .badRequest, .badTarget, .requestTimeout, .bodyTooLarge, .headTooLarge, .notImplemented,
+        case .noEndpoint, .overloaded: "5"
+        case .badRequest, .badTarget, .requestTimeout, .bodyTooLarge, .targetTooLong, .headTooLarge, .notImplemented,
             .versionNotSupported, .noRoute, .connectFailed, .connectTimeout, .upstreamClosed, .upstreamMalformed,
             .upstreamTimeout:
             nil
@@ -50,6 +51,7 @@ enum Answer: UInt8, CaseIterable {
         case .badTarget: "400 Bad Request: the host or path is malformed, or the path leads above the root.\n"
         case .requestTimeout: "408 Request Timeout: the request did not arrive in time.\n"
         case .bodyTooLarge: "413 Content Too Large: the request body is larger than this site accepts.\n"
+        case .targetTooLong: "414 URI Too Long: the request target is longer than this site accepts.\n"
         case .headTooLarge: "431 Request Header Fields Too Large: the request head is larger than this site accepts.\n"
         case .notImplemented: "501 Not Implemented: the request asks for something this proxy does not do.\n"
         case .versionNotSupported: "505 HTTP Version Not Supported: HTTP/1.0 and HTTP/1.1 are served here.\n"
@@ -61,7 +63,6 @@ enum Answer: UInt8, CaseIterable {
         case .upstreamClosed: "502 Bad Gateway: the endpoint closed the connection without a response.\n"
         case .upstreamMalformed: "502 Bad Gateway: the endpoint's response is not valid HTTP/1.1.\n"
         case .upstreamTimeout: "504 Gateway Timeout: the endpoint did not respond in time.\n"
-        case .draining: "503 Service Unavailable: shutting down.\n"
         }
     }
 }

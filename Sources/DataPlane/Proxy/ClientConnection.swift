@@ -202,7 +202,8 @@ extension Worker {
 extension Answer {
     init(_ error: HeadError) {
         switch error.status {
-        case 431, 414: self = .headTooLarge
+        case 414: self = .targetTooLong
+        case 431: self = .headTooLarge
         case 501: self = .notImplemented
         case 505: self = .versionNotSupported
         case _: self = .badRequest
