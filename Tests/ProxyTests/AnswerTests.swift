@@ -42,7 +42,7 @@ struct AnswerTests {
     }
 
     @Test(
-        "400, 413, 431, 501 and 505 for what is no request that can be served, and the connection ends",
+        "400, 413, 414, 431, 501 and 505 for what is no request that can be served, and the connection ends",
         arguments: [
             ("GET / HTTP/1.1\r\n\r\n", Proxy.Answer.badRequest),
             ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", .badRequest),
@@ -54,7 +54,7 @@ struct AnswerTests {
             ),
             ("\u{0}\u{1}\u{2}\r\n\r\n", .badRequest),
             ("GET / HTTP/1.1\r\nHost: site.test\r\nX: \(String(repeating: "x", count: 40_000))\r\n\r\n", .headTooLarge),
-            ("GET /\(String(repeating: "x", count: 40_000)) HTTP/1.1\r\nHost: site.test\r\n\r\n", .headTooLarge),
+            ("GET /\(String(repeating: "x", count: 40_000)) HTTP/1.1\r\nHost: site.test\r\n\r\n", .targetTooLong),
             ("GET / HTTP/1.1\r\nHost: site.test\r\n\(String(repeating: "X: 1\r\n", count: 200))\r\n", .headTooLarge),
             ("CONNECT site.test:443 HTTP/1.1\r\nHost: site.test\r\n\r\n", .notImplemented),
             ("POST / HTTP/1.1\r\nHost: site.test\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", .notImplemented),
