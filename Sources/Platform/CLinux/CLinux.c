@@ -190,6 +190,7 @@ int kl_shutdown_write(int fd) { return shutdown(fd, SHUT_WR) < 0 ? -errno : 0; }
 int kl_close(int fd) { return close(fd) < 0 ? -errno : 0; }
 
 intptr_t kl_receive(int fd, void *bytes, size_t count) { return RETRY(recv(fd, bytes, count, 0)); }
+intptr_t kl_peek(int fd, void *bytes, size_t count) { return RETRY(recv(fd, bytes, count, MSG_PEEK)); }
 intptr_t kl_send(int fd, const void *bytes, size_t count) { return RETRY(send(fd, bytes, count, MSG_NOSIGNAL)); }
 intptr_t kl_read(int fd, void *bytes, size_t count) { return RETRY(read(fd, bytes, count)); }
 intptr_t kl_write(int fd, const void *bytes, size_t count) { return RETRY(write(fd, bytes, count)); }

@@ -19,6 +19,16 @@ public enum Socket {
         transfer(unsafe buffer.withRoom { unsafe kl_receive(socket, $0.baseAddress, $0.count) })
     }
 
+    /// Receives at most `limit` bytes into the buffer's room, which must not be empty.
+    public static func receive(_ socket: CInt, into buffer: Buffer, limit: Int) -> Transfer {
+        transfer(unsafe buffer.withRoom { unsafe kl_receive(socket, $0.baseAddress, min($0.count, limit)) })
+    }
+
+    /// As ``receive(_:into:limit:)``, but the bytes stay in the socket and will be received again.
+    public static func peek(_ socket: CInt, into buffer: Buffer, limit: Int) -> Transfer {
+        transfer(unsafe buffer.withRoom { unsafe kl_peek(socket, $0.baseAddress, min($0.count, limit)) })
+    }
+
     /// Sends what the buffer holds, without consuming it.
     public static func send(_ socket: CInt, _ bytes: Span<UInt8>) -> Transfer {
         transfer(unsafe bytes.withUnsafeBytes { unsafe kl_send(socket, $0.baseAddress, $0.count) })

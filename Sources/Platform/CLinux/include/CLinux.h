@@ -50,6 +50,8 @@ int kl_set_linger_reset(int fd);
 int kl_shutdown_write(int fd);
 int kl_close(int fd);
 intptr_t kl_receive(int fd, void *bytes, size_t count);
+/// As `kl_receive`, but the bytes stay in the socket.
+intptr_t kl_peek(int fd, void *bytes, size_t count);
 intptr_t kl_send(int fd, const void *bytes, size_t count);
 intptr_t kl_read(int fd, void *bytes, size_t count);
 intptr_t kl_write(int fd, const void *bytes, size_t count);
