@@ -60,6 +60,7 @@ var targets: [Target] =
 targets +=
     module("HTTP", on: .Protocols, uses: ["Bytes"])
     + module("HTTP1", on: .Protocols, uses: ["HTTP", "Bytes"])
+    + module("ProxyProtocol", on: .Protocols, uses: ["Bytes"])
     + module("TLS", on: .Protocols, uses: ["COpenSSL", "Bytes"])
 
 // MARK: - Contract: what the planes say to each other
@@ -77,7 +78,10 @@ targets +=
     + module("Balancing", on: .DataPlane)
     + module(
         "Proxy", on: .DataPlane,
-        uses: ["Engine", "Kernel", "Bytes", "Telemetry", "HTTP", "HTTP1", "TLS", "Routing", "Balancing", "Contract"])
+        uses: [
+            "Engine", "Kernel", "Bytes", "Telemetry", "HTTP", "HTTP1", "ProxyProtocol", "TLS", "Routing", "Balancing",
+            "Contract",
+        ])
 
 targets += [
     .executableTarget(

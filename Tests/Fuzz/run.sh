@@ -2,12 +2,12 @@
 # Builds every fuzz target and runs each for SECONDS, with AddressSanitizer. A finding stops the run; its input lies in
 # .build-fuzz/, and belongs into a test once it is understood.
 #
-#     Tests/Fuzz/run.sh SECONDS [TARGET ...]        targets: request response chunked
+#     Tests/Fuzz/run.sh SECONDS [TARGET ...]        targets: request response chunked proxy
 set -eu
 
 seconds=${1:?usage: Tests/Fuzz/run.sh SECONDS [TARGET ...]}
 shift
-targets=${*:-request response chunked}
+targets=${*:-request response chunked proxy}
 
 cd "$(dirname "$0")/../.."
 fuzz=Tests/Fuzz
@@ -20,15 +20,19 @@ flags="$flags -enable-upcoming-feature InternalImportsByDefault -enable-upcoming
 flags="$flags -sanitize=fuzzer,address -use-ld=lld -I $build"
 
 # The modules are compiled from their sources, so that the fuzzer sees every branch of them.
-for module in HTTP HTTP1; do
-    swiftc $flags -wmo -module-name "$module" -emit-module -emit-module-path "$build/$module.swiftmodule" \
-        -c -o "$build/$module.o" Sources/Protocols/$module/*.swift
+for module in Platform/Bytes Protocols/HTTP Protocols/HTTP1 Protocols/ProxyProtocol; do
+    name=${module#*/}
+    swiftc $flags -wmo -module-name "$name" -emit-module -emit-module-path "$build/$name.swiftmodule" \
+        -c -o "$build/$name.o" Sources/$module/*.swift
 done
 
 for target in $targets; do
+    case $target in
+    proxy) reading=Tests/ProxyProtocolTests/Headers.swift modules="$build/Bytes.o $build/ProxyProtocol.o" ;;
+    *) reading=Tests/HTTP1Tests/Reading.swift modules="$build/HTTP.o $build/HTTP1.o" ;;
+    esac
     swiftc $flags -wmo -module-name "fuzz_$target" -o "$build/$target" \
-        "$fuzz/Sources/$target.swift" "$fuzz/Sources/Cuts.swift" Tests/HTTP1Tests/Reading.swift \
-        "$build/HTTP.o" "$build/HTTP1.o"
+        "$fuzz/Sources/$target.swift" "$fuzz/Sources/Cuts.swift" $reading $modules
     mkdir -p "$build/corpus-$target"
     # With the backtracer on, Swift would end the process before libFuzzer has written the input to a file.
     SWIFT_BACKTRACE=enable=no "$build/$target" -max_total_time="$seconds" -max_len=4096 -timeout=5 -rss_limit_mb=1024 \
