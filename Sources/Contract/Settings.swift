@@ -1,21 +1,25 @@
 /// What holds for the whole edge. Times are milliseconds, sizes are bytes.
 public struct Settings: Equatable, Sendable, Encodable {
-    enum CodingKeys: String, CodingKey { case timeouts, limits, accessLog, tlsPolicy }
+    enum CodingKeys: String, CodingKey { case timeouts, limits, accessLog, tlsPolicy, trustedProxies }
 
     public var timeouts: Timeouts
     public var limits: Limits
     public var accessLog: AccessLog
     /// `modern` (TLS 1.3 only) or `intermediate` (TLS 1.2 with forward secrecy, and 1.3).
     public var tlsPolicy: TLSPolicy
+    /// Addresses and ranges (`10.0.0.0/8`, `2001:db8::1`) of proxies in front of this one: what they say of whom they
+    /// speak for is believed. Empty: nobody is.
+    public var trustedProxies: [String]
 
     public init(
         timeouts: Timeouts = Timeouts(), limits: Limits = Limits(), accessLog: AccessLog = AccessLog(),
-        tlsPolicy: TLSPolicy = .intermediate
+        tlsPolicy: TLSPolicy = .intermediate, trustedProxies: [String] = []
     ) {
         self.timeouts = timeouts
         self.limits = limits
         self.accessLog = accessLog
         self.tlsPolicy = tlsPolicy
+        self.trustedProxies = trustedProxies
     }
 
     public enum TLSPolicy: String, Codable, Sendable, CaseIterable { case modern, intermediate }

@@ -21,6 +21,17 @@ extension Snapshot: Decodable {
     }
 }
 
+extension Listener: Decodable {
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            name: try values.decode(String.self, forKey: .name),
+            address: try values.decode(String.self, forKey: .address),
+            wireProtocol: try values.decode(WireProtocol.self, forKey: .wireProtocol),
+            proxyProtocol: try values.decodeIfPresent(ProxyProtocol.self, forKey: .proxyProtocol) ?? .off)
+    }
+}
+
 extension Rule: Decodable {
     public init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
@@ -52,7 +63,8 @@ extension Settings: Decodable {
             timeouts: try values.decodeIfPresent(Timeouts.self, forKey: .timeouts) ?? Timeouts(),
             limits: try values.decodeIfPresent(Limits.self, forKey: .limits) ?? Limits(),
             accessLog: try values.decodeIfPresent(AccessLog.self, forKey: .accessLog) ?? AccessLog(),
-            tlsPolicy: try values.decodeIfPresent(TLSPolicy.self, forKey: .tlsPolicy) ?? .intermediate)
+            tlsPolicy: try values.decodeIfPresent(TLSPolicy.self, forKey: .tlsPolicy) ?? .intermediate,
+            trustedProxies: try values.decodeIfPresent([String].self, forKey: .trustedProxies) ?? [])
     }
 }
 

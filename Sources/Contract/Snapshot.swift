@@ -35,23 +35,35 @@ public struct Snapshot: Equatable, Sendable, Encodable {
 }
 
 /// An accepting address.
-public struct Listener: Equatable, Hashable, Sendable, Codable {
+public struct Listener: Equatable, Hashable, Sendable, Encodable {
     public enum WireProtocol: String, Codable, Sendable, CaseIterable { case http, https, tcp, udp }
+
+    /// Whether connections begin with a PROXY protocol header, which says for whom the client speaks.
+    public enum ProxyProtocol: String, Codable, Sendable, CaseIterable {
+        /// They do not; one that does is malformed.
+        case off
+        /// Trusted proxies may send one, others do not.
+        case optional
+        /// Trusted proxies must send one, others are not let in.
+        case required
+    }
 
     /// Unique among the listeners of a snapshot; the identity by which an open socket survives a change.
     public var name: String
     /// `IPv4:port` or `[IPv6]:port`. Port 0 lets the kernel choose.
     public var address: String
     public var wireProtocol: WireProtocol
+    public var proxyProtocol: ProxyProtocol
 
-    public init(name: String, address: String, wireProtocol: WireProtocol) {
+    public init(name: String, address: String, wireProtocol: WireProtocol, proxyProtocol: ProxyProtocol = .off) {
         self.name = name
         self.address = address
         self.wireProtocol = wireProtocol
+        self.proxyProtocol = proxyProtocol
     }
 
-    private enum CodingKeys: String, CodingKey {
-        case name, address
+    enum CodingKeys: String, CodingKey {
+        case name, address, proxyProtocol
         case wireProtocol = "protocol"
     }
 }

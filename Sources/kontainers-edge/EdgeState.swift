@@ -1,4 +1,5 @@
 import Contract
+import Kernel
 import Proxy
 import Routing
 import TLS
@@ -102,7 +103,15 @@ final class EdgeState {
         let port = secure.flatMap { $0.address.split(separator: ":").last }.flatMap { Int($0) } ?? 443
         let revision = Revision(
             table: table, contexts: contexts, settings: settings, securePort: port, adopted: adopted)
-        return (revision, contextDiagnoses + faults)
+        return (revision, contextDiagnoses + faults + trustFaults)
+    }
+
+    private var trustFaults: [EdgeDiagnosis] {
+        settings.trustedProxies.filter { AddressRange(text: $0) == nil }.map {
+            EdgeDiagnosis(
+                subject: .settings, name: "trustedProxies",
+                message: "found \"\($0)\", wanted an address or a range such as 10.0.0.0/8; it is nobody's word")
+        }
     }
 
     var ruleCount: Int { rules.count }

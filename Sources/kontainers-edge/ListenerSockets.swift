@@ -39,7 +39,8 @@ final class ListenerSockets {
                 .open(
                     WorkerListener(
                         socket: socket, index: index, name: listener.name,
-                        isSecure: listener.wireProtocol == .https, port: Int(port))))
+                        isSecure: listener.wireProtocol == .https, port: Int(port),
+                        proxyProtocol: listener.proxyProtocol)))
         }
         for socket in sockets.dropFirst(workers.count) { Socket.close(socket) }
         open[listener.name] = listener

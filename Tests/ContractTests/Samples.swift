@@ -22,12 +22,14 @@ extension Snapshot {
         var settings = Settings()
         settings.timeouts.head = Int.random(in: 1...3, using: &random)
         settings.accessLog.output = ["stdout", "off"].randomElement(using: &random)!
+        settings.trustedProxies = [[], ["10.0.0.0/8", "::1"]].randomElement(using: &random)!
         return Snapshot(
             revision: revision, epoch: epoch, settings: settings,
             listeners: names("l").map {
                 Listener(
                     name: $0, address: "0.0.0.0:\(Int.random(in: 1...2, using: &random))",
-                    wireProtocol: Listener.WireProtocol.allCases.randomElement(using: &random)!)
+                    wireProtocol: Listener.WireProtocol.allCases.randomElement(using: &random)!,
+                    proxyProtocol: Listener.ProxyProtocol.allCases.randomElement(using: &random)!)
             },
             certificates: names("c").map {
                 Certificate(name: $0, chain: "chain \(Int.random(in: 1...2, using: &random))", key: "key")

@@ -59,6 +59,9 @@ struct SnapshotTests {
         settings.limits.bodyBytes = 9
         let rule = Rule(name: "r", hosts: ["a.test"], endpoints: [Endpoint(address: "127.0.0.1:80")])
         #expect(short == Snapshot(revision: 1, settings: settings, rules: [rule, Rule(name: "s")]))
+        #expect(settings.trustedProxies == [])
+        let web = try decode(#"{"revision":1,"listeners":[{"name":"l","address":"a","protocol":"http"}]}"#)
+        #expect(web.listeners.map(\.proxyProtocol) == [.off])
     }
 
     @Test("unknown keys are passed over at every depth")
@@ -116,6 +119,8 @@ struct SnapshotTests {
             #"{"revision":1.5}"#,
             #"{"revision":1,"rules":[{}]}"#, #"{"revision":1,"rules":[{"name":"r","tls":"maybe"}]}"#,
             #"{"revision":1,"listeners":[{"name":"l","address":"a","protocol":"ftp"}]}"#,
+            #"{"revision":1,"listeners":[{"name":"l","address":"a","protocol":"http","proxyProtocol":"yes"}]}"#,
+            #"{"revision":1,"settings":{"trustedProxies":"10.0.0.0/8"}}"#,
             #"{"revision":1,"settings":{"timeouts":{"head":1e400}}}"#, "\u{0}",
         ])
     func garbage(_ json: String) {

@@ -95,7 +95,8 @@ struct ConfigurationFileTests {
     func settings() throws {
         let (configuration, diagnoses) = ConfigurationFile.read(
             """
-            listeners: [{ name: web, address: 8080, protocol: http }]
+            listeners: [{ name: web, address: 8080, protocol: http, proxyProtocol: optional }]
+            trustedProxies: [10.0.0.0/8, 192.0.2.7/32, "2001:DB8:0::/32", "::1", "0.0.0.0/1"]
             docker: { endpoints: ["tcp://[::1]:2375", "tcp://Engine:2375"] }
             timeouts: { head: 500ms, handshake: 10 s, bodyIdle: 2m, connect: 1h, drain: 0 }
             limits: { headBytes: 60KiB, bodyBytes: 10MB, fieldCount: 256, connectionsPerWorker: 1_000 }
@@ -116,6 +117,8 @@ struct ConfigurationFileTests {
         #expect(settings.limits.connectionsPerWorker == 1_000)
         #expect(settings.accessLog.output == "/etc/kontainers/access.log")
         #expect(settings.tlsPolicy == .modern)
+        #expect(settings.trustedProxies == ["10.0.0.0/8", "192.0.2.7", "2001:db8::/32", "::1", "0.0.0.0/1"])
+        #expect(configuration?.listeners.first?.proxyProtocol == .optional)
         #expect(configuration?.users == .init(edge: "nobody", control: "1000"))
         #expect(configuration?.listeners.first?.address == "0.0.0.0:8080")
         #expect(configuration?.data == "/etc/kontainers/data")

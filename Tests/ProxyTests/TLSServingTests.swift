@@ -150,7 +150,9 @@ final class TLSPeer {
     let peer: Peer
     private let program: CInt
 
-    init(_ proxy: TestProxy) throws {
+    convenience init(_ proxy: TestProxy) throws { try self.init(to: "\(proxy.secure)") }
+
+    init(to server: String) throws {
         let listener = try Socket.listen(on: SocketAddress(ipv4: 0x7f00_0001, port: 0))
         let address = Socket.localAddress(listener.raw) ?? SocketAddress(ipv4: 0, port: 0)
         peer = try Peer(to: address)
@@ -159,7 +161,7 @@ final class TLSPeer {
         // The program expects descriptors that block.
         guard fcntl(socket, F_SETFL, 0) == 0 else { throw PeerFault.failed(errno) }
         let silence = try System.openForAppending("/dev/null")
-        let arguments = ["-quiet", "-connect", "\(proxy.secure)", "-servername", "site.test"]
+        let arguments = ["-quiet", "-connect", server, "-servername", "site.test"]
         program = try ChildProcess.spawn(
             ProgramStart(path: "/usr/bin/openssl", arguments: ["s_client"] + arguments),
             descriptors: [socket, socket, silence.raw])

@@ -49,10 +49,14 @@ enum Hazards {
         "Sources/DataPlane/Proxy/Exchange+Pump.swift",
         "Sources/DataPlane/Proxy/Exchange.swift",
         "Sources/DataPlane/Proxy/Relay.swift",
+        "Sources/DataPlane/Proxy/Listener.swift",
+        "Sources/DataPlane/Proxy/ProxyHeaders.swift",
         "Sources/DataPlane/Proxy/UpstreamConnection.swift",
         "Sources/DataPlane/Proxy/Answers.swift",
         "Sources/Protocols/HTTP1/BodyDecoder.swift",
         "Sources/Protocols/HTTP1/ChunkReader.swift",
+        "Sources/Protocols/ProxyProtocol/ProxyHeaderParser.swift",
+        "Sources/Protocols/ProxyProtocol/Version2.swift",
         "Sources/Protocols/TLS/TLSSession.swift",
     ]
 }

@@ -34,6 +34,30 @@ enum Addresses {
         return address.canonical(port: parts.port)
     }
 
+    /// An address alone, or `address/length`. Host bits are refused: they mean that the length or the address is not
+    /// what was meant.
+    static func range(_ text: String) throws(Fault) -> String {
+        let wanted = "wanted \(FieldType.addressRange.wanted)"
+        let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let host = parts.first, let address = IPAddress(host) else {
+            throw Fault("bad-range", text: text, wanted: wanted)
+        }
+        guard parts.count == 2 else { return address.canonical }
+        guard let length = decimal(parts[1]), length <= address.width else {
+            throw Fault(
+                "bad-range", text: text,
+                wanted: "wanted a length from 0 to \(address.width) behind \"/\", such as "
+                    + "\"\(address.network(address.width / 2).canonical)/\(address.width / 2)\"")
+        }
+        let network = address.network(length)
+        guard network == address else {
+            throw Fault(
+                "bad-range", found: "found \(Shown.quoted(text)), an address inside a range",
+                wanted: "did you mean \"\(network.canonical)/\(length)\", or \"\(address.canonical)\" alone?")
+        }
+        return length == address.width ? address.canonical : "\(address.canonical)/\(length)"
+    }
+
     /// Where traffic goes. A name stays a name: the system resolves it later.
     static func endpoint(_ text: String) throws(Fault) -> String {
         let wanted = "wanted \(FieldType.endpoint.wanted)"

@@ -48,6 +48,7 @@ struct FileReader {
         guard let file = reader.fields(written, as: Schema.file) else { return configuration }
         if let data = reader.text("data", of: file) { configuration.data = FileText.resolved(data, against: path) }
         configuration.workers = reader.number("workers", of: file)
+        readTrust(file)
         readListeners(file)
         readManagement(file)
         readDocker(file)
@@ -116,7 +117,11 @@ struct FileReader {
                     found: "found protocol \(wire.rawValue), which is understood but not served yet",
                     wanted: "wanted http or https for now")
             }
-            let listener = Listener(name: name, address: address, wireProtocol: wire)
+            let proxied = reader.text("proxyProtocol", of: fields).flatMap(Listener.ProxyProtocol.init(rawValue:))
+            guard reader.errorCount == errorsBefore else { continue }
+            let listener = Listener(
+                name: name, address: address, wireProtocol: wire, proxyProtocol: proxied ?? .off)
+            lintTrust(listener, file, at: fields.position("proxyProtocol"))
             configuration.listeners.append(listener)
             listenersByName[name] = listener
         }

@@ -102,6 +102,28 @@ enum IPAddress: Hashable {
         }
     }
 
+    /// Bits of an address of this family.
+    var width: Int {
+        switch self {
+        case .v4: 32
+        case .v6: 128
+        }
+    }
+
+    /// The address with only its first `length` bits (0 to `width`) left.
+    func network(_ length: Int) -> IPAddress {
+        func kept<Part: FixedWidthInteger>(_ parts: [Part]) -> [Part] {
+            parts.enumerated().map { index, part in
+                let bits = min(max(length - index * Part.bitWidth, 0), Part.bitWidth)
+                return part & (Part.max << (Part.bitWidth - bits))
+            }
+        }
+        switch self {
+        case .v4(let bytes): return .v4(kept(bytes))
+        case .v6(let groups): return .v6(kept(groups))
+        }
+    }
+
     func canonical(port: Int) -> String {
         switch self {
         case .v4: "\(canonical):\(port)"

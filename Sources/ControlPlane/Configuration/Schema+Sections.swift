@@ -16,6 +16,9 @@ enum Schema {
             Field(
                 "protocol", .choice(Listener.WireProtocol.allCases.map(\.rawValue)), .required,
                 says: "http (HTTP/1.1 and h2c), https (HTTP/1.1 and h2 by ALPN), tcp or udp."),
+            Field(
+                "proxyProtocol", .choice(Listener.ProxyProtocol.allCases.map(\.rawValue)), standard: "off",
+                says: "Whether trusted proxies may (optional) or must (required) send a PROXY protocol header."),
         ])
 
     static let management = Section(
@@ -139,6 +142,9 @@ enum Schema {
             Field("data", .file, standard: "./data", says: "State: database, certificates, last good snapshot."),
             Field("workers", .integer(1...256), standard: "one a core", says: "Worker threads of the edge."),
             Field("listeners", .sections(listener), .required, says: "Accepting addresses."),
+            Field(
+                "trustedProxies", .several(.addressRange, limit: listLimit), standard: "nobody",
+                says: "Proxies in front of this one; what they say of whom they speak for is believed."),
             Field("management", .section(management), says: "The management plane."),
             Field("docker", .section(docker), says: "Docker engines whose labelled containers are served."),
             Field("tls", .section(tls), says: "What clients must speak."),

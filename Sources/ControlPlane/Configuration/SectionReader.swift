@@ -22,6 +22,7 @@ enum ScalarReader {
             if words.contains(text) { return .text(text) }
             throw Fault("bad-choice", text: text, wanted: Suggestion.question(text, among: words, calling: "one of"))
         case .address: return .text(try Addresses.listening(text))
+        case .addressRange: return .text(try Addresses.range(text))
         case .host: return .text(try Hosts.host(text))
         case .path: return .text(try Hosts.path(text))
         case .tls: return .text(try tls(text))

@@ -21,9 +21,10 @@ extension Worker {
         guard writesRecords else { return nil }
         let record = buffers.take(.small)
         let bytes = input.readable
-        openRecord(client, record)
+        let isTrusted = connections[client].isTrusted
+        openRecord(client, isTrusted ? spokenFor(client, bytes) : connections[client].peer, record)
         record.append(",\"id\":\"")
-        record.append(requestIDs.current)
+        if !isTrusted || !appendKeptID(bytes, to: record) { record.append(requestIDs.current) }
         record.append("\",\"method\":\"")
         record.append(json: bytes.extracting(requestHead.methodStart..<requestHead.methodEnd), leaving: 1_536)
         record.append("\",\"host\":\"")
@@ -46,7 +47,7 @@ extension Worker {
         record.append("\"")
     }
 
-    private func openRecord(_ client: UInt32, _ record: Buffer) {
+    private func openRecord(_ client: UInt32, _ address: SocketAddress, _ record: Buffer) {
         let wall = loop.wall
         let second = wall / 1_000_000_000
         let time = logTime ?? buffers.take(.small)
@@ -64,7 +65,7 @@ extension Worker {
         if milliseconds < 10 { record.append(UInt8(ascii: "0")) }
         record.append(decimal: milliseconds)
         record.append("Z\",\"client\":\"")
-        append(connections[client].peer, to: record)
+        append(address, to: record)
         record.append("\",\"listener\":\"")
         let name = listeners[Int(connections[client].listener)].name
         record.append(json: name.span, leaving: 1_536)
@@ -111,7 +112,7 @@ extension Worker {
     func recordRefusal(_ client: UInt32, _ status: Int, _ reason: StaticString) {
         guard writesRecords else { return }
         let record = buffers.take(.small)
-        openRecord(client, record)
+        openRecord(client, connections[client].peer, record)
         record.append(",\"status\":")
         record.append(decimal: UInt64(status))
         record.append(",\"end\":\"refused\",\"reason\":\"")

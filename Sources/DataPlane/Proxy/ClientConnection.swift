@@ -11,6 +11,7 @@ extension Worker {
     /// Something happened on a client's connection, or it was left with work to do.
     func clientReady(_ index: UInt32) {
         switch connections[index].phase {
+        case .readingProxyHeader: readProxyHeader(index)
         case .handshaking: continueHandshake(index)
         case .readingHead: if sendRest(index) { readHead(index) }
         case .exchanging: pump(connections[index].exchange)
@@ -22,6 +23,7 @@ extension Worker {
 
     func clientTimedOut(_ index: UInt32) {
         switch connections[index].phase {
+        case .readingProxyHeader: proxyHeaderTimedOut(index)
         case .handshaking:
             tally.handshakeFailures.add()
             tally.clientTimeouts.add()
@@ -38,7 +40,7 @@ extension Worker {
         }
     }
 
-    private func continueHandshake(_ index: UInt32) {
+    func continueHandshake(_ index: UInt32) {
         guard let session = connections[index].session else { preconditionFailure("a handshake without a session") }
         switch session.handshake() {
         case .done:
@@ -59,7 +61,7 @@ extension Worker {
     }
 
     /// Reads until a head is whole, then begins its exchange. One head a call: what follows waits for its turn.
-    private func readHead(_ index: UInt32) {
+    func readHead(_ index: UInt32) {
         while true {
             if let input = connections[index].input, !input.isEmpty {
                 switch parseRequestHead(

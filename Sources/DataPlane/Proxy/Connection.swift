@@ -13,6 +13,8 @@ struct Connection: BitwiseCopyable {
     enum Phase: UInt8 {
         /// A listener or the bell.
         case open
+        /// Client: a PROXY protocol header is to come before anything else.
+        case readingProxyHeader
         /// Client: the TLS handshake is under way.
         case handshaking
         /// Client: idle, or part of a request head has come.
@@ -42,12 +44,14 @@ struct Connection: BitwiseCopyable {
     var isResuming = false
     /// The upstream connection served an exchange before this one.
     var isReused = false
+    /// The client speaks for others, and its word is believed.
+    var isTrusted = false
     /// Which listener accepted it, by the compiler's index.
     var listener: UInt16 = 0
     var exchange = Connection.nobody
     /// Exchanges begun on this connection.
     var served: UInt32 = 0
-    /// How far the head in `input` was searched for its end.
+    /// How far the head in `input` was searched for its end; or how much of a PROXY protocol header has come.
     var scanned: UInt32 = 0
     /// Which endpoint an upstream connection leads to.
     var endpoint: UInt32 = Connection.nobody
@@ -59,6 +63,7 @@ struct Connection: BitwiseCopyable {
     /// To be sent. Held only while bytes are in it.
     var output: Buffer?
     var session: TLSSession?
+    /// The other end: the socket's, or what a PROXY protocol header said in its place.
     var peer: SocketAddress
 
     init(socket: CInt, role: Role, phase: Phase, peer: SocketAddress = SocketAddress(ipv4: 0, port: 0)) {

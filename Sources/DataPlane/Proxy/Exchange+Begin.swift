@@ -47,6 +47,8 @@ extension Worker {
             secure: connections[client].session != nil)
         {
         case .route(let id): choose(index, id)
+        // A trusted proxy that took TLS off for us: whoever it speaks for came by `https` already.
+        case .redirectToTLS(let id) where connections[client].isTrusted && cameByTLS(bytes): choose(index, id)
         case .redirectToTLS(let id):
             exchanges[index].route = UInt32(id.index)
             recordRule(index)

@@ -1,5 +1,6 @@
 import Telemetry
 import Bytes
+import Contract
 import Engine
 import HTTP
 import Kernel
@@ -18,7 +19,9 @@ extension Worker {
         guard !isDraining else { return Socket.close(listener.socket) }
         while listeners.count <= listener.index {
             listeners.append(
-                ListenerState(token: Token(raw: .max), isSecure: false, port: 0, name: [], socket: -1, isOpen: false))
+                ListenerState(
+                    token: Token(raw: .max), isSecure: false, port: 0, proxyProtocol: .off, name: [], socket: -1,
+                    isOpen: false))
         }
         if listeners[listener.index].isOpen { closeListener(listener.index) }
         // Accepted sockets inherit it: one call here instead of one for each connection.
@@ -33,8 +36,8 @@ extension Worker {
             return Socket.close(listener.socket)
         }
         listeners[listener.index] = ListenerState(
-            token: token, isSecure: listener.isSecure, port: listener.port, name: Array(listener.name.utf8),
-            socket: listener.socket, isOpen: true)
+            token: token, isSecure: listener.isSecure, port: listener.port, proxyProtocol: listener.proxyProtocol,
+            name: Array(listener.name.utf8), socket: listener.socket, isOpen: true)
     }
 
     func closeListener(_ index: Int) {
@@ -67,16 +70,19 @@ extension Worker {
         var connection = Connection(socket: socket, role: .client, phase: .readingHead, peer: peer)
         connection.listener = listener
         connection.isWritable = true
+        connection.isTrusted = !trusted.isEmpty && trusted.contains(peer)
         let isSecure = listeners[Int(listener)].isSecure
-        if isSecure {
-            guard !tables.isEmpty, let contexts = tables[currentTable].revision?.contexts,
-                let session = TLSSession.accept(contexts, descriptor: socket)
-            else {
-                tally.handshakeFailures.add()
-                return Socket.close(socket)
+        switch firstPhase(listener, connection.isTrusted) {
+        case .proxyHeader: connection.phase = .readingProxyHeader
+        case .refused:
+            tally.proxyHeadersUntrusted.add()
+            return Socket.close(socket)
+        case .service:
+            if isSecure {
+                guard let session = newSession(socket) else { return Socket.close(socket) }
+                connection.session = session
+                connection.phase = .handshaking
             }
-            connection.session = session
-            connection.phase = .handshaking
         }
         guard let token = connections.admit(connection) else {
             connection.session?.free()
@@ -93,7 +99,30 @@ extension Worker {
         }
         clientCount += 1
         tally.clientsOpen.add()
-        loop.timers.set(token.index, at: loop.now &+ (isSecure ? tunables.handshake : tunables.head))
+        loop.timers.set(
+            token.index, at: loop.now &+ (connection.phase == .handshaking ? tunables.handshake : tunables.head))
+    }
+
+    private enum FirstPhase { case service, proxyHeader, refused }
+
+    /// Only whose word about others is believed may say for whom it speaks.
+    private func firstPhase(_ listener: UInt16, _ isTrusted: Bool) -> FirstPhase {
+        switch listeners[Int(listener)].proxyProtocol {
+        case .off: .service
+        case .optional: isTrusted ? .proxyHeader : .service
+        case .required: isTrusted ? .proxyHeader : .refused
+        }
+    }
+
+    /// A server's side of TLS on a socket; `nil`, and counted, when there is none to be had.
+    func newSession(_ socket: CInt) -> TLSSession? {
+        guard !tables.isEmpty, let contexts = tables[currentTable].revision?.contexts,
+            let session = TLSSession.accept(contexts, descriptor: socket)
+        else {
+            tally.handshakeFailures.add()
+            return nil
+        }
+        return session
     }
 
     /// Nobody else is let in until somebody left: new connections wait in the kernel's backlog meanwhile.

@@ -68,7 +68,7 @@ extension Worker {
                 .xForwardedPort, .xRealIP, .forwarded:
                 continue
             case .xRequestID:
-                guard requestIDs == 0, line.value.count <= 128 else { continue }
+                guard requestIDs == 0, (1...Self.requestIDBytes).contains(line.value.count) else { continue }
                 requestIDs += 1
                 write(line, bytes, output)
             case _: write(line, bytes, output)
@@ -103,6 +103,7 @@ extension Worker {
 
     /// Who asked, as the de-facto fields and as RFC 7239 says it; and that we stand between (RFC 9110 §7.6.3).
     private func writeForwarding(_ client: UInt32, _ bytes: Span<UInt8>, _ output: Buffer) {
+        if connections[client].isTrusted { return extendForwarding(client, bytes, output) }
         let peer = connections[client].peer
         let isSecure = connections[client].session != nil
         let host = bytes.extracting(requestHead.hostStart..<requestHead.hostEnd)
@@ -117,7 +118,18 @@ extension Worker {
         output.append(host)
         output.append("\r\nX-Forwarded-Port: ")
         output.append(decimal: UInt64(listeners[Int(connections[client].listener)].port))
-        output.append("\r\nForwarded: for=")
+        output.append("\r\nForwarded: ")
+        appendForwardedElement(peer, address, isSecure, host, output)
+        appendVia(output)
+        precondition(output.end - start <= Self.addedBytes + 2 * host.count)
+    }
+
+    /// What RFC 7239 §4 says of one step of the way. `address` is where the peer's address lies in the output already.
+    @inline(__always)
+    func appendForwardedElement(
+        _ peer: SocketAddress, _ address: Range<Int>, _ isSecure: Bool, _ host: Span<UInt8>, _ output: Buffer
+    ) {
+        output.append("for=")
         switch peer.family {
         case .ipv4: output.append(copying: address)
         case .ipv6:
@@ -130,9 +142,12 @@ extension Worker {
         output.append(host)
         output.append("\";proto=")
         output.append(isSecure ? "https" : "http")
+    }
+
+    @inline(__always)
+    func appendVia(_ output: Buffer) {
         output.append(
             requestHead.version == .http11 ? "\r\nVia: 1.1 kontainers\r\n" : "\r\nVia: 1.0 kontainers\r\n")
-        precondition(output.end - start <= Self.addedBytes + 2 * host.count)
     }
 
     /// An address without its port.

@@ -29,6 +29,11 @@ public final class Tally: Sendable {
     public let upstreamsOpen = Counter()
     public let handshakes = Counter()
     public let handshakeFailures = Counter()
+    /// PROXY protocol headers that were taken; that were malformed, missing or late; connections that could not have
+    /// sent one that counts.
+    public let proxyHeaders = Counter()
+    public let proxyHeadersRefused = Counter()
+    public let proxyHeadersUntrusted = Counter()
     public let tunnels = Counter()
     public let logLinesLost = Counter()
     public let tableChanges = Counter()
@@ -53,7 +58,10 @@ public final class Tally: Sendable {
             ("upstream_malformed_total", upstreamMalformed.current),
             ("upstream_retries_total", upstreamRetries.current),
             ("upstream_connections_open", upstreamsOpen.current), ("tls_handshakes_total", handshakes.current),
-            ("tls_handshake_failures_total", handshakeFailures.current), ("tunnels_total", tunnels.current),
+            ("tls_handshake_failures_total", handshakeFailures.current),
+            ("proxy_headers_total", proxyHeaders.current),
+            ("proxy_headers_refused_total", proxyHeadersRefused.current),
+            ("proxy_headers_untrusted_total", proxyHeadersUntrusted.current), ("tunnels_total", tunnels.current),
             ("access_log_lines_lost_total", logLinesLost.current), ("table_changes_total", tableChanges.current),
         ]
     }

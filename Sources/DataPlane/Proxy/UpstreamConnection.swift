@@ -99,7 +99,7 @@ extension Worker {
         case .pooled:
             // Whatever an idle upstream says, it is not an answer to anything.
             if connections[index].isReadable { closeUpstream(index) }
-        case .open, .handshaking, .readingHead, .closing, .lingering:
+        case .open, .readingProxyHeader, .handshaking, .readingHead, .closing, .lingering:
             preconditionFailure("an upstream connection in a phase of others")
         }
     }
@@ -109,7 +109,7 @@ extension Worker {
         case .connecting: upstreamFailed(connections[index].exchange, .connectTimeout)
         case .exchanging: exchangeTimedOut(connections[index].exchange, waitingFor: .upstream)
         case .pooled: closeUpstream(index)
-        case .open, .handshaking, .readingHead, .closing, .lingering:
+        case .open, .readingProxyHeader, .handshaking, .readingHead, .closing, .lingering:
             preconditionFailure("an upstream connection in a phase of others")
         }
     }

@@ -108,6 +108,7 @@ extension Worker {
         if currentTable == tables.count { tables.append(slot) } else { tables[currentTable] = slot }
         apply(revision.settings)
         securePort = revision.securePort
+        trust(revision.trusted)
         while endpoints.count < revision.table.endpointIDLimit { endpoints.append(EndpointState()) }
         while cursors.count < revision.table.routeIDLimit { cursors.append(UInt32(truncatingIfNeeded: cursors.count)) }
         closePooled(notIn: slot.view)
@@ -133,7 +134,8 @@ extension Worker {
             case .readingHead where connection.input == nil && connection.output == nil && !connection.isReadable:
                 endIdle(index)
             case .pooled: closeUpstream(index)
-            case .open, .handshaking, .readingHead, .exchanging, .closing, .lingering, .connecting: break
+            case .open, .readingProxyHeader, .handshaking, .readingHead, .exchanging, .closing, .lingering, .connecting:
+                break
             }
         }
     }

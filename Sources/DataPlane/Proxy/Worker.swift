@@ -25,6 +25,8 @@ public final class Revision: Sendable {
     public let settings: Settings
     /// The port that a redirect to `https` names.
     public let securePort: Int
+    /// Whose word about others is believed.
+    public let trusted: AddressSet
     /// Called by each worker when it serves the revision.
     public let adopted: @Sendable () -> Void
 
@@ -37,6 +39,8 @@ public final class Revision: Sendable {
         self.settings = settings
         self.securePort = securePort
         self.adopted = adopted
+        // What is no address was told by whoever compiled the revision; here it is nobody's.
+        trusted = AddressSet(settings.trustedProxies.compactMap { AddressRange(text: $0) })
     }
 }
 
@@ -49,21 +53,27 @@ public struct WorkerListener: Sendable {
     public var isSecure: Bool
     /// The port it accepts on, for `X-Forwarded-Port`.
     public var port: Int
+    /// Whether connections begin with a PROXY protocol header.
+    public var proxyProtocol: Contract.Listener.ProxyProtocol
 
-    public init(socket: CInt, index: Int, name: String, isSecure: Bool, port: Int) {
+    public init(
+        socket: CInt, index: Int, name: String, isSecure: Bool, port: Int,
+        proxyProtocol: Contract.Listener.ProxyProtocol = .off
+    ) {
         self.socket = socket
         self.index = index
         self.name = name
         self.isSecure = isSecure
         self.port = port
+        self.proxyProtocol = proxyProtocol
     }
 }
 
 /// One thread with all its connections. Nothing here is touched by another thread but the inbox and the tally.
 ///
 /// The path of a request runs through the extensions of this class, in reading order: `Worker+Loop`, `Listener`,
-/// `ClientConnection`, `Exchange`, `Exchange+Begin`, `RequestForwarding`, `UpstreamPool`, `UpstreamConnection`,
-/// `Exchange+Pump`, `Relay`, `ResponseForwarding`, `Answering`, `Account`.
+/// `ProxyHeaders`, `ClientConnection`, `Exchange`, `Exchange+Begin`, `RequestForwarding`, `Trust`, `UpstreamPool`,
+/// `UpstreamConnection`, `Exchange+Pump`, `Relay`, `ResponseForwarding`, `Answering`, `Account`.
 public final class Worker {
     public let inbox: Inbox<WorkerMessage>
     public let tally: Tally
@@ -85,6 +95,7 @@ public final class Worker {
     var tunables = Tunables(Settings())
     var headLimits = HeadLimits()
     var securePort = 443
+    var trusted = AddressSet()
 
     var endpoints: [EndpointState] = []
     var cursors: [UInt32] = []
@@ -149,6 +160,7 @@ struct ListenerState {
     var token: Token
     var isSecure: Bool
     var port: Int
+    var proxyProtocol: Contract.Listener.ProxyProtocol
     /// Escaped for JSON.
     var name: [UInt8]
     var socket: CInt

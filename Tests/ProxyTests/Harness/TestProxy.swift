@@ -18,6 +18,7 @@ final class TestProxy {
     private let compiler = RouteCompiler(seed: 1)
     private let contexts: TLSContexts
     private var settings: Settings
+    private let proxyProtocol: Contract.Listener.ProxyProtocol
     private var table: RouteTable?
     private var number: UInt64 = 0
     /// Where access records go that no test reads.
@@ -29,9 +30,11 @@ final class TestProxy {
     /// - Parameter rules: `nil` leaves the worker without a table.
     init(
         _ rules: [Rule]?, settings: Settings = Settings(), certificate: CertificateInput? = nil,
-        log: AccessLogSink? = nil, address: String = "127.0.0.1:0"
+        log: AccessLogSink? = nil, address: String = "127.0.0.1:0",
+        proxyProtocol: Contract.Listener.ProxyProtocol = .off
     ) throws {
         self.settings = settings
+        self.proxyProtocol = proxyProtocol
         contexts =
             TLSContexts.build(
                 certificates: certificate.map { [$0] } ?? [], assignments: [], policy: .intermediate, previous: nil
@@ -56,7 +59,10 @@ final class TestProxy {
     private func open(_ name: String, _ socket: CInt, isSecure: Bool, port: UInt16) {
         let index = compiler.listenerIndex(of: name)
         box.worker.inbox.post(
-            .open(WorkerListener(socket: socket, index: index, name: name, isSecure: isSecure, port: Int(port))))
+            .open(
+                WorkerListener(
+                    socket: socket, index: index, name: name, isSecure: isSecure, port: Int(port),
+                    proxyProtocol: proxyProtocol)))
     }
 
     func closeListener(_ name: String) { box.worker.inbox.post(.close(listener: compiler.listenerIndex(of: name))) }
@@ -66,6 +72,12 @@ final class TestProxy {
         compiler.replaceAll(rules: rules)
         number += 1
         table = compiler.build(revision: number, epoch: "test").0
+        look { _ in }
+    }
+
+    /// Serves with these settings from now on; returns when the worker does.
+    func use(_ settings: Settings) {
+        self.settings = settings
         look { _ in }
     }
 
@@ -139,9 +151,11 @@ extension TestProxy {
 /// Runs `body` with a proxy; afterwards everything must have been given back, and a drain must end at once.
 func proxying(
     _ rules: [Rule]?, settings: Settings = Settings(), certificate: CertificateInput? = nil,
-    log: AccessLogSink? = nil, address: String = "127.0.0.1:0", _ body: (TestProxy) throws -> Void
+    log: AccessLogSink? = nil, address: String = "127.0.0.1:0",
+    proxyProtocol: Contract.Listener.ProxyProtocol = .off, _ body: (TestProxy) throws -> Void
 ) throws {
-    let proxy = try TestProxy(rules, settings: settings, certificate: certificate, log: log, address: address)
+    let proxy = try TestProxy(
+        rules, settings: settings, certificate: certificate, log: log, address: address, proxyProtocol: proxyProtocol)
     do {
         try body(proxy)
         try proxy.settle()

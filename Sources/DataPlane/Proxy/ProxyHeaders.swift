@@ -1,0 +1,90 @@
+import Bytes
+import Contract
+import Engine
+import Kernel
+import ProxyProtocol
+import TLS
+import Telemetry
+
+// The PROXY protocol header that a trusted client sends before anything else: for whom it opened the connection. From
+// then on that is the peer, for forwarding, for records, and for whether it is trusted.
+
+extension Worker {
+    /// Looks at what has come without taking it out of the socket, and takes out the header's bytes alone: what follows
+    /// is for TLS, which reads the socket itself.
+    func readProxyHeader(_ index: UInt32) {
+        guard connections[index].isReadable else { return }
+        let socket = connections[index].socket
+        let buffer = buffers.take(.normal)
+        defer { buffers.give(buffer) }
+        switch Socket.peek(socket, into: buffer, limit: ProxyHeaderLimit.any) {
+        case .bytes: break
+        case .wouldBlock:
+            connections[index].isReadable = false
+            return
+        case .endOfStream, .failed: return closeClient(index)
+        }
+        switch parseProxyHeader(buffer.readable) {
+        case .incomplete:
+            // The next byte makes a new event, though these are still in the socket.
+            connections[index].isReadable = false
+            connections[index].scanned = UInt32(truncatingIfNeeded: buffer.count)
+            if connections[index].peerFinished { refuseProxyHeader(index) }
+        case .absent:
+            switch listeners[Int(connections[index].listener)].proxyProtocol {
+            case .off, .optional: beginService(index)
+            case .required: refuseProxyHeader(index)
+            }
+        case .complete(let header):
+            buffer.clear()
+            guard Socket.receive(socket, into: buffer, limit: header.byteCount) == .bytes(header.byteCount) else {
+                return refuseProxyHeader(index)
+            }
+            tally.proxyHeaders.add()
+            if let source = header.source {
+                connections[index].peer = SocketAddress(source)
+                connections[index].isTrusted = trusted.contains(connections[index].peer)
+            }
+            beginService(index)
+        case .refused: refuseProxyHeader(index)
+        }
+    }
+
+    /// A client that sent nothing at all was merely idle.
+    func proxyHeaderTimedOut(_ index: UInt32) {
+        guard connections[index].scanned > 0 else { return closeClient(index) }
+        tally.clientTimeouts.add()
+        refuseProxyHeader(index)
+    }
+
+    /// Nobody is there who could read an answer: the client speaks TLS, or nothing we understand.
+    private func refuseProxyHeader(_ index: UInt32) {
+        tally.proxyHeadersRefused.add()
+        closeClient(index)
+    }
+
+    /// What the listener serves begins here. What has come behind the header is still in the socket.
+    private func beginService(_ index: UInt32) {
+        connections[index].scanned = 0
+        if listeners[Int(connections[index].listener)].isSecure {
+            guard let session = newSession(connections[index].socket) else { return closeClient(index) }
+            connections[index].session = session
+            connections[index].phase = .handshaking
+            loop.timers.set(index, at: loop.now &+ tunables.handshake)
+            continueHandshake(index)
+        } else {
+            connections[index].phase = .readingHead
+            loop.timers.set(index, at: loop.now &+ tunables.head)
+            readHead(index)
+        }
+    }
+}
+
+extension SocketAddress {
+    fileprivate init(_ address: ProxiedAddress) {
+        switch address {
+        case .ipv4(let number, let port): self.init(ipv4: number, port: port)
+        case .ipv6(let number, let port): self.init(ipv6: number, port: port)
+        }
+    }
+}
