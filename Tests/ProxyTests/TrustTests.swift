@@ -157,6 +157,25 @@ struct TrustTests {
         #expect((records.last?["id"] as? String)?.count == 32)
     }
 
+    @Test(
+        "an address of IPv6 is written as RFC 5952 says, whatever its groups", arguments: 1...4 as ClosedRange<UInt64>)
+    func ipv6Text(_ seed: UInt64) {
+        var generator = SeededGenerator(seed: seed)
+        var pool = BufferPool()
+        let buffer = pool.take(.small)
+        for _ in 0..<2_000 {
+            var groups = (0..<8).map { _ in generator.next() >> UInt64.random(in: 48...63, using: &generator) }
+            for place in 0..<8 where Bool.random(using: &generator) { groups[place] = 0 }
+            let number = { (part: ArraySlice<UInt64>) in part.reduce(0) { $0 << 16 | $1 } }
+            let address = SocketAddress(ipv6High: number(groups[..<4]), low: number(groups[4...]), port: 1)
+            buffer.clear()
+            buffer.append(ipv6: address)
+            let text = [UInt8](copying: buffer.readable).text
+            #expect(text == address.host)
+        }
+        pool.give(buffer)
+    }
+
     @Test("a head as large as is allowed passes, whatever the trusted client filled it with")
     func largest() throws {
         let upstream = try ScriptedUpstream.saying("x")

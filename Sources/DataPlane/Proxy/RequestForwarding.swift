@@ -160,8 +160,7 @@ extension Worker {
                 output.append(UInt8(ascii: "."))
                 output.append(decimal: UInt64(number >> shift & 255))
             }
-        case .ipv6:
-            for byte in peer.host.utf8 { output.append(byte) }
+        case .ipv6: output.append(ipv6: peer)
         }
     }
 }
