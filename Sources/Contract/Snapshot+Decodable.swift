@@ -43,7 +43,8 @@ extension Rule: Decodable {
             tls: try values.decodeIfPresent(TLS.self, forKey: .tls) ?? .any,
             certificate: try values.decodeIfPresent(String.self, forKey: .certificate),
             endpoints: try values.decodeIfPresent([Endpoint].self, forKey: .endpoints) ?? [],
-            note: try values.decodeIfPresent(String.self, forKey: .note))
+            note: try values.decodeIfPresent(String.self, forKey: .note),
+            options: try values.decodeIfPresent(RuleOptions.self, forKey: .options))
     }
 }
 

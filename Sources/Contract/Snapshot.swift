@@ -86,7 +86,7 @@ public struct Certificate: Equatable, Sendable, Codable {
 /// What a person, a label or a file asked for, linted and resolved: addresses instead of containers.
 public struct Rule: Equatable, Sendable, Encodable {
     enum CodingKeys: String, CodingKey {
-        case name, listeners, hosts, path, tls, certificate, endpoints, note
+        case name, listeners, hosts, path, tls, certificate, endpoints, note, options
     }
 
     public enum TLS: String, Codable, Sendable {
@@ -112,10 +112,12 @@ public struct Rule: Equatable, Sendable, Encodable {
     public var endpoints: [Endpoint]
     /// Whether a request is told to come back later (503) because the rule's containers are down, in words for the log.
     public var note: String?
+    /// What it does beside passing requests on; `nil` is nothing.
+    public var options: RuleOptions?
 
     public init(
         name: String, listeners: [String] = [], hosts: [String] = [], path: String = "/", tls: TLS = .any,
-        certificate: String? = nil, endpoints: [Endpoint] = [], note: String? = nil
+        certificate: String? = nil, endpoints: [Endpoint] = [], note: String? = nil, options: RuleOptions? = nil
     ) {
         self.name = name
         self.listeners = listeners
@@ -125,6 +127,7 @@ public struct Rule: Equatable, Sendable, Encodable {
         self.certificate = certificate
         self.endpoints = endpoints
         self.note = note
+        self.options = options
     }
 }
 

@@ -10,6 +10,7 @@ enum Hazards {
         "Sources/DataPlane/Engine/Slab.swift": "slots at stable addresses, told apart by generations",
         "Sources/DataPlane/Routing/ArenaBlock.swift": "one block of memory for a whole table",
         "Sources/DataPlane/Routing/ByteRun.swift": "bytes inside that block",
+        "Sources/DataPlane/Routing/RateTable.swift": "atomics in one block of memory, shared between threads",
         "Sources/DataPlane/Routing/RouteTable.swift": "owns the block; immutable, so shared between threads",
         "Sources/DataPlane/Routing/RouteView.swift": "reads the block",
         "Sources/Protocols/HTTP/FieldLine.swift": "a fixed scratch of field lines, reused for each head",

@@ -3,14 +3,21 @@ import Bytes
 import HTTP
 import HTTP1
 import Kernel
+import Routing
 
 // How the answers of the table (`Answers`) reach the client, and what becomes of the connections afterwards.
 
 extension Worker {
     /// Ends an exchange of which the client has seen nothing with a response of our own.
-    func answer(_ index: UInt32, _ answer: Answer) {
+    ///
+    /// - Parameter retryAfter: seconds, where it is not the table that says how many; 0 is none.
+    func answer(_ index: UInt32, _ answer: Answer, retryAfter: UInt64 = 0) {
         let output = beginAnswer(index, status: answer.status)
-        if let seconds = answer.retryAfter {
+        if retryAfter > 0 {
+            output.append("Retry-After: ")
+            output.append(decimal: retryAfter)
+            output.append("\r\n")
+        } else if let seconds = answer.retryAfter {
             output.append("Retry-After: ")
             output.append(seconds)
             output.append("\r\n")
@@ -38,28 +45,24 @@ extension Worker {
         let location = buffers.take(.normal)
         let bytes = input.readable
         location.append("https://")
-        appendName(bytes.extracting(requestHead.hostStart..<requestHead.hostEnd), to: location)
+        location.append(nameOfHost(bytes.extracting(requestHead.hostStart..<requestHead.hostEnd)))
         if securePort != 443 {
             location.append(UInt8(ascii: ":"))
             location.append(decimal: UInt64(securePort))
         }
         if requestHead.pathStart == requestHead.pathEnd { location.append(UInt8(ascii: "/")) }
         if !requestHead.isAsterisk { location.append(bytes.extracting(requestHead.pathStart..<requestHead.targetEnd)) }
-        let output = beginAnswer(index, status: 308)
+        answer(index, status: 308, location: location)
+    }
+
+    /// Ends an exchange with the address to ask instead. Gives `location` back.
+    func answer(_ index: UInt32, status: Int, location: Buffer) {
+        let output = beginAnswer(index, status: status)
         output.append("Location: ")
         output.append(from: location, limit: location.count)
         buffers.give(location)
         output.append("\r\nContent-Length: 0\r\n\r\n")
         finishAnswer(index)
-    }
-
-    /// The authority without its port.
-    private func appendName(_ authority: Span<UInt8>, to output: Buffer) {
-        var end = authority.count
-        for place in 0..<authority.count where authority[place] == UInt8(ascii: ":") { end = place }
-        // The last colon of an IPv6 address is inside its brackets.
-        if authority.count > 0, authority[authority.count - 1] == UInt8(ascii: "]") { end = authority.count }
-        output.append(authority.extracting(0..<end))
     }
 
     /// Status line, date and persistence. Whatever of the request is still to come decides whether the connection
@@ -86,6 +89,7 @@ extension Worker {
         } else if exchanges[index].version == .http10 {
             output.append("Connection: keep-alive\r\n")
         }
+        if exchanges[index].rules.contains(.securityFields) { writeSecurityFields(index, present: [], output) }
         return output
     }
 

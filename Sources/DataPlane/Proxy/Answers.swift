@@ -16,18 +16,23 @@ enum Answer: UInt8, CaseIterable {
     case upstreamClosed
     case upstreamMalformed
     case upstreamTimeout
+    case denied
+    case rateLimited
+    case maintenance
 
     var status: Int {
         switch self {
         case .badRequest, .badTarget: 400
+        case .denied: 403
         case .requestTimeout: 408
         case .bodyTooLarge: 413
         case .targetTooLong: 414
+        case .rateLimited: 429
         case .headTooLarge: 431
         case .notImplemented: 501
         case .versionNotSupported: 505
         case .noRoute: 404
-        case .noEndpoint, .overloaded: 503
+        case .noEndpoint, .overloaded, .maintenance: 503
         case .connectFailed, .upstreamClosed, .upstreamMalformed: 502
         case .connectTimeout, .upstreamTimeout: 504
         }
@@ -37,9 +42,12 @@ enum Answer: UInt8, CaseIterable {
     var retryAfter: StaticString? {
         switch self {
         case .noEndpoint, .overloaded: "5"
+        case .maintenance: "60"
+        // The bucket says when.
+        case .rateLimited: nil
         case .badRequest, .badTarget, .requestTimeout, .bodyTooLarge, .targetTooLong, .headTooLarge, .notImplemented,
             .versionNotSupported, .noRoute, .connectFailed, .connectTimeout, .upstreamClosed, .upstreamMalformed,
-            .upstreamTimeout:
+            .upstreamTimeout, .denied:
             nil
         }
     }
@@ -63,6 +71,9 @@ enum Answer: UInt8, CaseIterable {
         case .upstreamClosed: "502 Bad Gateway: the endpoint closed the connection without a response.\n"
         case .upstreamMalformed: "502 Bad Gateway: the endpoint's response is not valid HTTP/1.1.\n"
         case .upstreamTimeout: "504 Gateway Timeout: the endpoint did not respond in time.\n"
+        case .denied: "403 Forbidden: this site does not serve your address.\n"
+        case .rateLimited: "429 Too Many Requests: your address asks more often than this site allows.\n"
+        case .maintenance: "503 Service Unavailable: this site is being worked on.\n"
         }
     }
 }

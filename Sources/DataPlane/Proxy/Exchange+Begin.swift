@@ -17,7 +17,7 @@ extension Worker {
         var exchange = Exchange(
             client: client, table: UInt32(currentTable), method: requestHead.method, version: requestHead.version,
             clientPersists: requestHead.keepAlive && !isDraining, requestBody: BodyProgress(requestHead.framing),
-            began: loop.now)
+            began: loop.now, bodyLimit: tunables.bodyBytes)
         exchange.headBytes = UInt32(truncatingIfNeeded: requestHead.byteCount)
         exchange.wantsUpgrade = requestHead.wantsUpgrade
         exchange.chunksRequest = exchange.requestBody.kind == .chunked
@@ -35,9 +35,6 @@ extension Worker {
         connections[client].served &+= 1
         loop.timers.clear(client)
 
-        if case .length(let count) = requestHead.framing, tunables.bodyBytes > 0, count > tunables.bodyBytes {
-            return answer(index, .bodyTooLarge)
-        }
         let bytes = input.readable
         let view = tables[currentTable].view
         let listener = Int(connections[client].listener)
@@ -52,6 +49,8 @@ extension Worker {
         case .redirectToTLS(let id):
             exchanges[index].route = UInt32(id.index)
             recordRule(index)
+            let route = view.route(id)
+            if route.hasOptions, !applyRulesBeforeTLS(index, route) { return }
             tally.redirected.add()
             redirectToTLS(index)
         case .badPath, .badHost: answer(index, .badTarget)
@@ -65,7 +64,13 @@ extension Worker {
     private func choose(_ index: UInt32, _ id: RouteID) {
         exchanges[index].route = UInt32(id.index)
         recordRule(index)
-        let count = tables[currentTable].view.route(id).endpointCount
+        let route = tables[currentTable].view.route(id)
+        if route.hasOptions, !applyRules(index, route) { return }
+        let limit = exchanges[index].bodyLimit
+        if case .length(let count) = requestHead.framing, limit > 0, count > limit {
+            return answer(index, .bodyTooLarge)
+        }
+        let count = route.endpointCount
         guard count > 0 else {
             tally.noEndpoint.add()
             return answer(index, .noEndpoint)
@@ -91,6 +96,7 @@ extension Worker {
 
     /// Leaves the exchange's slot. The connections have been seen to.
     func end(_ index: UInt32) {
+        if let remembered = exchanges[index].remembered { buffers.give(remembered) }
         let slot = Int(exchanges[index].table)
         tables[slot].exchangeCount -= 1
         if slot != currentTable { releaseTable(slot) }

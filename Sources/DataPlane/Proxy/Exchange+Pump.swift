@@ -59,9 +59,8 @@ extension Worker {
             if exchanges[index].responseBegan { abort(index, .clientClosed) } else { answer(index, .badRequest) }
             return false
         }
-        if tunables.bodyBytes > 0, exchanges[index].requestBody.moved > tunables.bodyBytes,
-            exchanges[index].responsePhase == .awaitingHead
-        {
+        let limit = exchanges[index].bodyLimit
+        if limit > 0, exchanges[index].requestBody.moved > limit, exchanges[index].responsePhase == .awaitingHead {
             answer(index, .bodyTooLarge)
             return false
         }

@@ -1,6 +1,8 @@
 import Bytes
 import HTTP
 import HTTP1
+import Kernel
+import Routing
 
 /// The life of one request with its response: read this file first.
 ///
@@ -74,6 +76,15 @@ struct Exchange: BitwiseCopyable {
     var began: UInt64
     var connected: UInt64 = 0
     var firstByte: UInt64 = 0
+    /// What the route does beside passing the request on.
+    var rules: RouteOptions.Flags = []
+    /// Who asks, and whether it came by TLS: where the route has options.
+    var asker = SocketAddress(ipv4: 0, port: 0)
+    var cameByTLS = false
+    /// Bytes of the request's body; 0 means no limit.
+    var bodyLimit: UInt64
+    /// The request's ID and host, where the response needs them.
+    var remembered: Buffer?
     /// The first half of the access record, or `nil` when nobody reads it.
     var record: Buffer?
 }

@@ -3,6 +3,7 @@ import Bytes
 import HTTP
 import HTTP1
 import Kernel
+import Routing
 
 // The request head as the upstream gets it: written anew from its parsed parts (RFC 9112 §2.2: what two recipients
 // could read two ways is not passed on), without what concerned only the client's connection (RFC 9110 §7.6.1), with
@@ -16,17 +17,27 @@ extension Worker {
     /// input. `nil` when no buffer is large enough.
     func forwardRequestHead(_ index: UInt32) -> Buffer? {
         let client = exchanges[index].client
-        guard let input = connections[client].input,
+        guard let input = connections[client].input else { return nil }
+        let rules = exchanges[index].rules
+        var path: Buffer?
+        if rules.contains(.path), !requestHead.isAsterisk {
+            guard let changed = changedPath(index, input.readable) else { return nil }
+            path = changed
+        }
+        defer { if let path { buffers.give(path) } }
+        let ruleBytes = (path?.count ?? 0) + (rules.contains(.requestFields) ? roomForRequestFields(index) : 0)
+        guard
             let size = BufferSize.holding(
                 requestHead.byteCount + 2 * (requestHead.hostEnd - requestHead.hostStart)
-                    + requestHead.fieldCount * 2 + Self.addedBytes)
+                    + requestHead.fieldCount * 2 + Self.addedBytes + ruleBytes)
         else { return nil }
         let output = buffers.take(size)
         let bytes = input.readable
-        writeRequestLine(bytes, output)
-        let requestIDField = copyFields(bytes, output)
+        writeRequestLine(bytes, path, output)
+        let requestIDField = copyFields(index, bytes, output)
         writeFraming(index, output)
         writeForwarding(client, bytes, output)
+        if rules.contains(.requestFields) { writeRequestFields(index, bytes, output) }
         if requestIDField == 0 {
             output.append("X-Request-ID: ")
             output.append(requestIDs.current)
@@ -38,13 +49,17 @@ extension Worker {
         return output
     }
 
-    private func writeRequestLine(_ bytes: Span<UInt8>, _ output: Buffer) {
+    /// - Parameter path: instead of the client's.
+    private func writeRequestLine(_ bytes: Span<UInt8>, _ path: Buffer?, _ output: Buffer) {
         output.append(bytes.extracting(requestHead.methodStart..<requestHead.methodEnd))
         output.append(UInt8(ascii: " "))
         let isEmpty = requestHead.pathStart == requestHead.targetEnd
         // RFC 9112 §3.2.4: OPTIONS of a whole server, in absolute-form without a path, becomes asterisk-form.
         if requestHead.isAsterisk || requestHead.method == .options && isEmpty {
             output.append(UInt8(ascii: "*"))
+        } else if let path {
+            output.append(path.readable)
+            output.append(bytes.extracting(requestHead.pathEnd..<requestHead.targetEnd))
         } else {
             // origin-form (RFC 9112 §3.2.1), whatever form the client used.
             if requestHead.pathStart == requestHead.pathEnd { output.append(UInt8(ascii: "/")) }
@@ -56,11 +71,15 @@ extension Worker {
     }
 
     /// Copies what concerns the whole way, and answers how many request IDs the client sent.
-    private func copyFields(_ bytes: Span<UInt8>, _ output: Buffer) -> Int {
+    private func copyFields(_ index: UInt32, _ bytes: Span<UInt8>, _ output: Buffer) -> Int {
         var requestIDs = 0
+        let view = tables[Int(exchanges[index].table)].view
+        let hasChanges = exchanges[index].rules.contains(.requestFields)
+        let changes = hasChanges ? options(index).requestFields : FieldChangeList()
         for number in 0..<requestHead.fieldCount {
             let line = requestHead[number]
             if line.dropped { continue }
+            if hasChanges, isReplaced(bytes.extracting(line.name), changes, in: view) { continue }
             switch line.known {
             // Written by us: `Host` from the effective authority, the length from the framing, who asked from the
             // connection. What an untrusted client says of itself is not passed on.

@@ -4,6 +4,7 @@ import Bytes
 import HTTP
 import HTTP1
 import Kernel
+import Routing
 
 // The response head as the client gets it: written anew, without what concerned only the upstream's connection.
 
@@ -33,7 +34,10 @@ extension Worker {
             connections[exchanges[index].upstream].input?.consume(responseHead.byteCount)
             return false
         }
-        guard let output = roomForHead(exchanges[index].client, responseHead.byteCount + Self.addedBytes) else {
+        let rules = exchanges[index].rules.intersection([.responseFields, .securityFields])
+        let ruleBytes = rules.isEmpty ? 0 : Self.securityBytes + roomForResponseFields(index)
+        guard let output = roomForHead(exchanges[index].client, responseHead.byteCount + Self.addedBytes + ruleBytes)
+        else {
             upstreamFailed(index, .malformed)
             return false
         }
@@ -85,6 +89,10 @@ extension Worker {
         output.append("\r\n")
         let isCounted = if case .length = responseHead.framing { true } else { false }
         var hasDate = false
+        let hasRules = isFinal && !exchanges[index].rules.isDisjoint(with: [.responseFields, .securityFields])
+        let view = tables[Int(exchanges[index].table)].view
+        let changes = hasRules ? options(index).responseFields : FieldChangeList()
+        var security: SecurityFields = []
         for number in 0..<responseHead.fieldCount {
             let line = responseHead[number]
             if line.dropped { continue }
@@ -97,12 +105,23 @@ extension Worker {
             case .date: hasDate = true
             case _: break
             }
+            if hasRules {
+                let name = bytes.extracting(line.name)
+                if isReplaced(name, changes, in: view) { continue }
+                security.formUnion(SecurityFields(naming: name))
+            }
             output.append(bytes.extracting(line.name))
             output.append(": ")
             output.append(bytes.extracting(line.value))
             output.append("\r\n")
         }
         guard isFinal else { return output.append("\r\n") }
+        if hasRules {
+            writeResponseFields(index, output)
+            if exchanges[index].rules.contains(.securityFields) {
+                writeSecurityFields(index, present: security, output)
+            }
+        }
         if case .length(let count) = responseHead.framing {
             output.append("Content-Length: ")
             output.append(decimal: count)

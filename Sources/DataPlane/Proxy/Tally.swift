@@ -36,6 +36,10 @@ public final class Tally: Sendable {
     public let proxyHeadersUntrusted = Counter()
     public let tunnels = Counter()
     public let logLinesLost = Counter()
+    public let denied = Counter()
+    public let rateLimited = Counter()
+    public let maintained = Counter()
+    public let ruleRedirects = Counter()
     public let tableChanges = Counter()
 
     public init() {}
@@ -51,6 +55,9 @@ public final class Tally: Sendable {
             ("response_body_bytes_total", responseBytes.current),
             ("requests_malformed_total", malformedRequests.current), ("requests_without_route_total", noRoute.current),
             ("requests_without_endpoint_total", noEndpoint.current), ("requests_redirected_total", redirected.current),
+            ("requests_denied_total", denied.current), ("requests_rate_limited_total", rateLimited.current),
+            ("requests_in_maintenance_total", maintained.current),
+            ("requests_redirected_by_rules_total", ruleRedirects.current),
             ("client_timeouts_total", clientTimeouts.current), ("client_aborts_total", clientAborts.current),
             ("upstream_connects_total", upstreamConnects.current), ("upstream_reused_total", upstreamReused.current),
             ("upstream_connect_failures_total", upstreamConnectFailures.current),

@@ -16,6 +16,12 @@ let nobody = UInt32.max
     @usableFromInline var endpoints = 0
     /// One bit for each endpoint number that is in a pool of this table.
     @usableFromInline var presence = 0
+    /// ``RouteOptions``
+    var options = 0
+    /// ``AddressBoundary``
+    var boundaries = 0
+    /// ``FieldChange``
+    var changes = 0
     /// Names and notes, host names and paths. The last two each start on a multiple of eight, padded with zeros.
     @usableFromInline var text = 0
 

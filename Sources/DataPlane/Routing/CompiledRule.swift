@@ -34,6 +34,7 @@ final class CompiledRule: Sendable {
     let pathDepth: Int
     let name: [UInt8]
     let note: [UInt8]
+    let options: CompiledOptions?
     let listeners: UInt64
     let farListeners: [UInt32]
     let flags: Binding.Flags
@@ -43,9 +44,14 @@ final class CompiledRule: Sendable {
 
     init(_ rule: Rule, hashing: Hashing, registry: EndpointRegistry, listenerIndex: (String) -> Int) throws(RuleFault) {
         let places = try Self.places(of: rule, hashing: hashing)
-        let path = try Self.path(of: rule)
+        let path = try Self.path(from: rule.path)
         let addresses = try Self.addresses(of: rule)
         try Self.checkSizes(of: rule)
+        if let asked = rule.options, asked != RuleOptions() {
+            options = try CompiledOptions(asked, name: rule.name, hashing: hashing)
+        } else {
+            options = nil
+        }
         source = rule
         self.places = places.places
         hostText = places.text
@@ -106,9 +112,10 @@ extension CompiledRule {
         return addresses
     }
 
-    private static func path(of rule: Rule) throws(RuleFault) -> [UInt8] {
-        let text = Array(rule.path.utf8)
-        let found = "path \"\(rule.path)\""
+    /// A path as it is written, in the form that is matched.
+    static func path(from written: String) throws(RuleFault) -> [UInt8] {
+        let text = Array(written.utf8)
+        let found = "path \"\(written)\""
         guard text.first == UInt8(ascii: "/") else {
             throw RuleFault(message: "\(found): wanted a path that starts with \"/\"")
         }

@@ -112,7 +112,7 @@ func parseIPv6(_ text: ByteRun) -> (high: UInt64, low: UInt64)? {
     return words
 }
 
-private func hexadecimal(_ byte: UInt8) -> UInt8? {
+func hexadecimal(_ byte: UInt8) -> UInt8? {
     switch byte {
     case UInt8(ascii: "0")...UInt8(ascii: "9"): byte &- UInt8(ascii: "0")
     case UInt8(ascii: "a")...UInt8(ascii: "f"): byte &- UInt8(ascii: "a") &+ 10

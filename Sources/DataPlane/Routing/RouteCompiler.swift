@@ -12,6 +12,7 @@ public final class RouteCompiler {
     private var rules: [CompiledRule] = []
     /// What is wrong with the rules last asked for, by name.
     private var faults: [String: String] = [:]
+    private var rates: RateTable?
     private var listenerIndexes: [String: Int] = [:]
 
     /// - Parameter seed: keeps the places of names in the tables secret from those who choose the names.
@@ -103,8 +104,12 @@ public final class RouteCompiler {
         var writer = TableWriter(rules: rules, records: registry.records, hashing: hashing)
         for rule in rules { writer.add(rule) }
         writer.finish()
+        if rates == nil, rules.contains(where: { $0.options?.record.flags.contains(.rateLimit) == true }) {
+            rates = RateTable(hashing: hashing)
+        }
         let table = RouteTable(
-            revision: revision, epoch: epoch, rules: rules, listeners: listenerIndexes, arena: writer.arena)
+            revision: revision, epoch: epoch, rules: rules, listeners: listenerIndexes, rates: rates,
+            arena: writer.arena)
         return (table, diagnoses(of: writer.conflicts))
     }
 

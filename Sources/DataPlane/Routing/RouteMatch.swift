@@ -43,9 +43,13 @@ public struct Route: Sendable, BitwiseCopyable {
     @usableFromInline let nameCount: UInt32
     @usableFromInline let noteStart: UInt32
     @usableFromInline let noteCount: UInt32
+    /// Which of the table's options, or `nobody`.
+    @usableFromInline let options: UInt32
 
     /// Zero means: the rule exists and nothing serves it now. Answer: 503.
     @inlinable public var endpointCount: Int { Int(endpointsCount) }
+    /// Whether the rule does anything beside passing requests on.
+    @inlinable public var hasOptions: Bool { options != .max }
     /// Whether the rule says why nothing serves it.
     @inlinable public var hasNote: Bool { noteCount > 0 }
 }

@@ -12,16 +12,21 @@ public final class RouteTable: @unchecked Sendable {
     let rules: [CompiledRule]
     /// Indexes of listeners by name when the table was built.
     let listeners: [String: Int]
+    /// The buckets of rules with a rate limit; one for all tables of a compiler, so that no change of configuration
+    /// fills a bucket. `nil` while no rule has ever had a limit.
+    public let rates: RateTable?
     private let arena: ArenaBlock
 
     init(
-        revision: UInt64, epoch: String, rules: [CompiledRule], listeners: [String: Int], arena: ArenaBlock
+        revision: UInt64, epoch: String, rules: [CompiledRule], listeners: [String: Int], rates: RateTable?,
+        arena: ArenaBlock
     ) {
         self.revision = revision
         self.epoch = epoch
         self.rules = rules
         self.listeners = listeners
         routeCount = rules.count
+        self.rates = rates
         self.arena = arena
         view = arena.view
     }

@@ -35,6 +35,12 @@ public struct RouteView: @unchecked Sendable, BitwiseCopyable {
         return unsafe EndpointList(start: pools + Int(route.endpointsStart), count: Int(route.endpointsCount))
     }
 
+    /// The options of a route that has some.
+    public func options(of route: Route) -> RouteOptions {
+        precondition(route.hasOptions, "a route without options")
+        return unsafe read(header.pointee.options, route.options)
+    }
+
     /// Whether the endpoint is in a pool of this table.
     @inlinable public func contains(_ id: EndpointID) -> Bool {
         guard id.index < endpointIDLimit else { return false }
@@ -119,6 +125,9 @@ extension RouteView {
     func pathRecord(_ index: UInt32) -> PathRecord { unsafe read(header.pointee.paths, index) }
     func binding(_ index: UInt32) -> Binding { unsafe read(header.pointee.bindings, index) }
     func farListener(_ index: UInt32) -> UInt32 { unsafe read(header.pointee.farListeners, index) }
+
+    func boundary(_ index: UInt32) -> AddressBoundary { unsafe read(header.pointee.boundaries, index) }
+    func fieldChange(_ index: UInt32) -> FieldChange { unsafe read(header.pointee.changes, index) }
 
     func run(at start: UInt32, count: Int) -> ByteRun {
         unsafe ByteRun(

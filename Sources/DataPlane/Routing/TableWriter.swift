@@ -9,6 +9,9 @@ struct TableWriter {
     private var pathCount = 0
     private var bindingCount = 0
     private var farCount = 0
+    var optionsCount = 0
+    var boundaryCount = 0
+    var changeCount = 0
     /// Rules that lost a place to another, in the order they came.
     private(set) var conflicts: [Conflict] = []
 
@@ -25,11 +28,17 @@ struct TableWriter {
     init(rules: [CompiledRule], records: [EndpointRecord], hashing: Hashing) {
         var header = ArenaHeader()
         var (pools, bindings, far, text, routes, endpoints, transports) = (0, 0, 0, 0, 0, 0, 0)
+        var (options, boundaries, changes) = (0, 0, 0)
         for rule in rules {
+            if let more = rule.options {
+                options += 1
+                boundaries += more.boundaries.count
+                changes += more.changes.count
+            }
             pools += rule.endpoints.count
             bindings += rule.places.count
             far += rule.farListeners.count
-            text += (rule.name.count + rule.note.count + 7) & ~7
+            text += (rule.name.count + rule.note.count + (rule.options?.text.count ?? 0) + 7) & ~7
             text += (rule.hostText.count + rule.path.count) * 8
             routes = max(routes, rule.id.index + 1)
             for endpoint in rule.endpoints { endpoints = max(endpoints, endpoint.index + 1) }
@@ -53,6 +62,9 @@ struct TableWriter {
         header.bindings = section(Binding.self, bindings)
         header.farListeners = section(UInt32.self, far)
         header.transports = section(UInt32.self, transports)
+        header.options = section(RouteOptions.self, options)
+        header.boundaries = section(AddressBoundary.self, boundaries)
+        header.changes = section(FieldChange.self, changes)
         header.text = section(UInt8.self, text)
         header.size = size
         header.routeLimit = UInt32(routes)
@@ -68,7 +80,7 @@ struct TableWriter {
         arena.copy(records.span.extracting(first: endpoints), at: header.endpoints)
         arena.fill(0, from: header.presence, to: header.hostSlots)
         arena.fill(0xff, from: header.hostSlots, to: header.hosts)
-        arena.fill(0xff, from: header.transports, to: header.text)
+        arena.fill(0xff, from: header.transports, to: header.options)
     }
 
     /// At most half of the slots are taken, and at least one is vacant.
@@ -82,6 +94,7 @@ struct TableWriter {
         let path = append(words: rule.path)
         let name = append(bytes: rule.name)
         let note = append(bytes: rule.note)
+        let options = add(rule.options)
         textCount = (textCount + 7) & ~7
         let (endpoints, farListeners) = (rule.endpoints, rule.farListeners)
         arena.copy(endpoints.span, at: header.pools, poolCount)
@@ -89,7 +102,7 @@ struct TableWriter {
             Route(
                 id: rule.id, endpointsStart: UInt32(poolCount), endpointsCount: UInt32(rule.endpoints.count),
                 nameStart: name, nameCount: UInt32(rule.name.count), noteStart: note,
-                noteCount: UInt32(rule.note.count)),
+                noteCount: UInt32(rule.note.count), options: options),
             at: header.routes, rule.id.index)
         poolCount += rule.endpoints.count
         for endpoint in endpoints {
@@ -125,7 +138,7 @@ struct TableWriter {
         return UInt32(textCount)
     }
 
-    private mutating func append(bytes: [UInt8]) -> UInt32 {
+    mutating func append(bytes: [UInt8]) -> UInt32 {
         defer { textCount += bytes.count }
         arena.copy(bytes.span, at: header.text + textCount)
         return UInt32(textCount)

@@ -1,0 +1,164 @@
+import Contract
+
+/// A rule's options in the form that building a table copies from. Places count from the start of what it holds
+/// itself.
+struct CompiledOptions: Sendable {
+    private(set) var record = RouteOptions()
+    private(set) var boundaries: [AddressBoundary] = []
+    private(set) var changes: [FieldChange] = []
+    private(set) var text: [UInt8] = []
+
+    init(_ options: RuleOptions, name: String, hashing: Hashing) throws(RuleFault) {
+        try addAccessList(options)
+        do {
+            record.requestFields = try add(options.requestHeaders, .request, .requestFields, name: name)
+            record.responseFields = try add(options.responseHeaders, .response, .responseFields, name: name)
+            if let redirect = options.redirect { try add(redirect) }
+            if let limit = options.rateLimit { try add(limit, name: name, hashing: hashing) }
+        } catch {
+            throw RuleFault(message: error.message)
+        }
+        try addPath(options)
+        if let limit = options.maxBody {
+            guard limit >= 0 else { throw RuleFault(message: "found maxBody \(limit), wanted 0 or more bytes") }
+            record.flags.insert(.bodyLimit)
+            record.bodyLimit = UInt64(limit)
+        }
+        if options.maintenance { record.flags.insert(.maintenance) }
+        if options.securityHeaders { record.flags.insert(.securityFields) }
+    }
+
+    private mutating func addAccessList(_ options: RuleOptions) throws(RuleFault) {
+        let count = options.allow.count + options.deny.count
+        guard count <= RuleOptions.networkLimit else {
+            throw RuleFault(message: "found \(count) networks, wanted at most \(RuleOptions.networkLimit)")
+        }
+        boundaries = try AccessList(allow: options.allow, deny: options.deny).boundaries
+        guard !boundaries.isEmpty else { return }
+        record.flags.insert(.accessList)
+        record.boundariesCount = UInt32(boundaries.count)
+    }
+
+    private mutating func add(
+        _ fields: HeaderChanges, _ direction: HeaderChanges.Direction, _ flag: RouteOptions.Flags, name: String
+    ) throws(OptionFault) -> FieldChangeList {
+        var list = FieldChangeList()
+        guard !fields.isEmpty else { return list }
+        try fields.check()
+        record.flags.insert(flag)
+        list.start = UInt32(changes.count)
+        for name in fields.remove {
+            try HeaderField.check(name: name, of: direction)
+            changes.append(FieldChange(kind: .remove, name: place(Array(name.utf8))))
+        }
+        for (kind, fields) in [(FieldChange.Kind.set, fields.set), (.add, fields.add)] {
+            for field in fields {
+                try HeaderField.check(name: field.name, of: direction)
+                let template = try HeaderField.template(of: field.value)
+                let value = try compile(template, name: name)
+                changes.append(FieldChange(kind: kind, name: place(Array(field.name.utf8)), value: place(value)))
+                // Name, colon, space and line end; the value; what stands for its variables.
+                list.room += UInt32(field.name.utf8.count + 4 + value.count)
+                for case .variable(let variable) in template.pieces {
+                    switch variable {
+                    case .client: list.room += 45
+                    case .scheme: list.room += 5
+                    case .requestID: list.room += 32
+                    case .host: list.hosts += 1
+                    case .rule, .path, .query: break
+                    }
+                    guard direction == .response, variable == .host || variable == .requestID else { continue }
+                    record.flags.insert(.remembersRequest)
+                }
+            }
+        }
+        list.count = UInt32(changes.count) - list.start
+        return list
+    }
+
+    private func compile(_ template: Template, name: String) throws(OptionFault) -> [UInt8] {
+        var bytes: [UInt8] = []
+        for piece in template.pieces {
+            switch piece {
+            case .text(let text): bytes += text.utf8
+            case .variable(.rule):
+                guard name.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else {
+                    throw OptionFault(
+                        found: "found \"${rule}\" in a rule whose name is more than letters, digits and signs",
+                        wanted: "wanted another name")
+                }
+                bytes += name.utf8
+            case .variable(.client): bytes.append(TemplateMark.client.rawValue)
+            case .variable(.host): bytes.append(TemplateMark.host.rawValue)
+            case .variable(.scheme): bytes.append(TemplateMark.scheme.rawValue)
+            case .variable(.requestID): bytes.append(TemplateMark.requestID.rawValue)
+            case .variable(.path): bytes.append(TemplateMark.path.rawValue)
+            case .variable(.query): bytes.append(TemplateMark.query.rawValue)
+            }
+        }
+        return bytes
+    }
+
+    private mutating func add(_ redirect: Redirect) throws(OptionFault) {
+        record.redirect = place(try compile(try redirect.template(), name: ""))
+        record.redirectStatus = UInt16(redirect.status)
+        record.flags.insert(.redirect)
+    }
+
+    private mutating func add(_ limit: RateLimit, name: String, hashing: Hashing) throws(OptionFault) {
+        try limit.check()
+        record.tokenTime = max(1, UInt64(limit.per) * 1_000_000 / UInt64(limit.requests))
+        // A day's nanoseconds times a million would not fit: a bucket beyond 30 days is as good as one of 30 days.
+        let (time, isTooLong) = record.tokenTime.multipliedReportingOverflow(by: UInt64(limit.burst))
+        record.bucketTime = max(record.tokenTime, isTooLong ? Self.longestBucket : min(time, Self.longestBucket))
+        record.rateKey = hashing.finish(
+            Array(name.utf8).packedWords.reduce(hashing.path, hashing.fold), count: name.utf8.count)
+        record.flags.insert(.rateLimit)
+    }
+
+    /// Nanoseconds.
+    private static let longestBucket: UInt64 = 30 * 86_400 * 1_000_000_000
+
+    private mutating func addPath(_ options: RuleOptions) throws(RuleFault) {
+        if let prefix = options.stripPrefix { record.stripPrefix = place(try CompiledRule.path(from: prefix)) }
+        if let prefix = options.addPrefix {
+            _ = try CompiledRule.path(from: prefix)
+            guard prefix.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else {
+                throw RuleFault(message: "addPrefix \"\(prefix)\": wanted printable ASCII, other bytes as %XX")
+            }
+            var bytes = Array(prefix.utf8)
+            while bytes.last == UInt8(ascii: "/") { bytes.removeLast() }
+            record.addPrefix = place(bytes)
+        }
+        if options.stripPrefix != nil || options.addPrefix != nil { record.flags.insert(.path) }
+    }
+
+    private mutating func place(_ bytes: [UInt8]) -> TextPlace {
+        defer { text += bytes }
+        return TextPlace(start: UInt32(text.count), count: UInt32(bytes.count))
+    }
+}
+
+extension TableWriter {
+    /// Writes a rule's options, and answers where they are.
+    mutating func add(_ options: CompiledOptions?) -> UInt32 {
+        guard let options else { return nobody }
+        let text = append(bytes: options.text)
+        var record = options.record
+        for place in [\RouteOptions.redirect, \.stripPrefix, \.addPrefix] { record[keyPath: place].start += text }
+        record.boundariesStart += UInt32(boundaryCount)
+        record.requestFields.start += UInt32(changeCount)
+        record.responseFields.start += UInt32(changeCount)
+        arena.copy(options.boundaries.span, at: header.boundaries, boundaryCount)
+        boundaryCount += options.boundaries.count
+        for var change in options.changes {
+            change.name.start += text
+            change.value.start += text
+            arena.store(change, at: header.changes, changeCount)
+            changeCount += 1
+        }
+        arena.store(record, at: header.options, optionsCount)
+        optionsCount += 1
+        return UInt32(optionsCount - 1)
+    }
+}

@@ -1,0 +1,117 @@
+/// What a route does beside passing requests on; trivial. Texts and lists are read through the ``RouteView`` it came
+/// from.
+public struct RouteOptions: Sendable, BitwiseCopyable {
+    public struct Flags: OptionSet, Sendable, BitwiseCopyable {
+        public let rawValue: UInt16
+        @inlinable public init(rawValue: UInt16) { self.rawValue = rawValue }
+
+        public static let accessList = Flags(rawValue: 1)
+        public static let rateLimit = Flags(rawValue: 2)
+        public static let maintenance = Flags(rawValue: 4)
+        public static let redirect = Flags(rawValue: 8)
+        public static let bodyLimit = Flags(rawValue: 16)
+        public static let path = Flags(rawValue: 32)
+        public static let requestFields = Flags(rawValue: 64)
+        public static let responseFields = Flags(rawValue: 128)
+        public static let securityFields = Flags(rawValue: 256)
+        /// Fields of the response need what only the request says: its host or its ID.
+        public static let remembersRequest = Flags(rawValue: 512)
+    }
+
+    public var flags: Flags = []
+    public var redirectStatus: UInt16 = 0
+    /// Bytes; 0 means no limit.
+    public var bodyLimit: UInt64 = 0
+    /// Nanoseconds in which one token comes back, and those for a whole bucket of them.
+    public var tokenTime: UInt64 = 0
+    public var bucketTime: UInt64 = 0
+    /// The same for every rule of this name in the life of a process.
+    public var rateKey: UInt64 = 0
+    public var requestFields = FieldChangeList()
+    public var responseFields = FieldChangeList()
+    var boundariesStart: UInt32 = 0
+    var boundariesCount: UInt32 = 0
+    var redirect = TextPlace()
+    var stripPrefix = TextPlace()
+    var addPrefix = TextPlace()
+
+    init() {}
+}
+
+/// Where changes of one direction lie, removals first, then what is set, then what is added.
+public struct FieldChangeList: Sendable, BitwiseCopyable {
+    var start: UInt32 = 0
+    public var count: UInt32 = 0
+    /// Bytes that the new fields take at most, without what hosts take.
+    public var room: UInt32 = 0
+    /// How many times the host is among them.
+    public var hosts: UInt32 = 0
+
+    public init() {}
+}
+
+public struct FieldChange: Sendable, BitwiseCopyable {
+    public enum Kind: UInt8, Sendable, BitwiseCopyable { case remove, set, add }
+
+    public var kind: Kind
+    var name = TextPlace()
+    var value = TextPlace()
+}
+
+struct TextPlace: Sendable, BitwiseCopyable {
+    var start: UInt32 = 0
+    var count: UInt32 = 0
+}
+
+/// Stands in a compiled text where a variable's value belongs. No text that is compiled has such bytes of its own.
+public enum TemplateMark: UInt8, Sendable, BitwiseCopyable {
+    case client = 1, host, scheme, requestID, path, query
+}
+
+// Reading options; inlined nowhere, as only rules with options come here.
+extension RouteView {
+    /// Whether clients with this address are let in. IPv4 as `::ffff:a.b.c.d`.
+    public func admits(_ options: RouteOptions, high: UInt64, low: UInt64) -> Bool {
+        guard options.boundariesCount > 0 else { return true }
+        // The first boundary starts at zero: there always is one that is not beyond the address.
+        var (first, count) = (options.boundariesStart, options.boundariesCount)
+        while count > 1 {
+            let half = count / 2
+            let boundary = boundary(first + half)
+            if (boundary.high, boundary.low) <= (high, low) {
+                first += half
+                count -= half
+            } else {
+                count = half
+            }
+        }
+        return boundary(first).isAllowed
+    }
+
+    public func change(_ index: UInt32, of list: FieldChangeList) -> FieldChange {
+        precondition(index < list.count, "no such change")
+        return fieldChange(list.start + index)
+    }
+
+    @_lifetime(borrow self)
+    public func name(of change: FieldChange) -> Span<UInt8> { text(change.name) }
+
+    /// With a ``TemplateMark`` for each variable.
+    @_lifetime(borrow self)
+    public func value(of change: FieldChange) -> Span<UInt8> { text(change.value) }
+
+    /// With a ``TemplateMark`` for each variable.
+    @_lifetime(borrow self)
+    public func redirect(of options: RouteOptions) -> Span<UInt8> { text(options.redirect) }
+
+    /// In the form that is matched; empty when nothing is stripped.
+    @_lifetime(borrow self)
+    public func stripPrefix(of options: RouteOptions) -> Span<UInt8> { text(options.stripPrefix) }
+
+    /// Without a slash at its end; empty when nothing is added.
+    @_lifetime(borrow self)
+    public func addPrefix(of options: RouteOptions) -> Span<UInt8> { text(options.addPrefix) }
+
+    @_lifetime(borrow self)
+    private func text(_ place: TextPlace) -> Span<UInt8> { text(at: Int(place.start), count: Int(place.count)) }
+}
