@@ -82,6 +82,41 @@ enum Addresses {
         }
     }
 
+    /// A network with the length of its prefix, or one address; canonical.
+    static func network(_ text: String) throws(Fault) -> String {
+        let wanted = "wanted \(FieldType.network.wanted)"
+        let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let first = parts.first, let address = IPAddress(first) else {
+            throw Fault("bad-network", text: text, wanted: wanted)
+        }
+        guard parts.count == 2 else { return address.canonical }
+        let (bytes, width): ([UInt8], Int) =
+            switch address {
+            case .v4(let bytes): (bytes, 32)
+            case .v6(let groups): (groups.flatMap { [UInt8($0 >> 8), UInt8($0 & 255)] }, 128)
+            }
+        guard let length = decimal(parts[1]), length <= width, String(length) == parts[1] else {
+            throw Fault(
+                "bad-network", text: text, wanted: "wanted the length of a prefix behind \"/\", 0 to \(width)")
+        }
+        var masked = bytes
+        for index in masked.indices {
+            masked[index] &= UInt8(truncatingIfNeeded: 0xff00 >> min(8, max(0, length - index * 8)))
+        }
+        guard masked == bytes else {
+            let meant: IPAddress =
+                switch address {
+                case .v4: .v4(masked)
+                case .v6:
+                    .v6((0..<8).map { UInt16(masked[$0 * 2]) << 8 | UInt16(masked[$0 * 2 + 1]) })
+                }
+            throw Fault(
+                "bad-network", text: text,
+                wanted: "did you mean \"\(meant.canonical)/\(length)\", or one address without \"/\(length)\"?")
+        }
+        return "\(address.canonical)/\(length)"
+    }
+
     static func dockerEndpoint(_ text: String) throws(Fault) -> ApplianceConfiguration.DockerEndpoint {
         let wanted = "wanted \(FieldType.dockerEndpoint.wanted)"
         if text.hasPrefix("unix://") {

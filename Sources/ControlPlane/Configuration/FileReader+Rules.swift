@@ -44,12 +44,15 @@ extension FileReader {
         let tls = reader.text("tls", of: fields)
         let kind = kind(of: listeners, fields)
         if let tls { requireCertificate(tls, fields) }
+        let options = reader.ruleOptions(of: fields, path: path)
+        requireEndpoints(fields)
         guard let kind, let name else { return nil }
 
         var rule = RuleDeclaration(
             name: name, kind: kind, listeners: unique(listeners, of: "listener", fields),
             hosts: unique(hosts, of: "host", fields), path: path,
-            target: .addresses(unique(endpoints, of: "endpoint", fields)), place: reader.place(fields.position))
+            target: .addresses(unique(endpoints, of: "endpoint", fields)), options: options,
+            place: reader.place(fields.position))
         switch kind {
         case .http:
             if !fields.has("hosts"), !fields.guesses.contains("hosts") {
@@ -58,7 +61,7 @@ extension FileReader {
                     wanted: "wanted \(FieldType.host.wanted)")
             }
         case .tcp, .udp:
-            for field in ["hosts", "path"] {
+            for field in ["hosts", "path"] + Schema.optionNames {
                 guard let (_, pair) = fields.written(field) else { continue }
                 reader.report(
                     "not-for-kind", at: fields.position(field), subject: name,
@@ -72,6 +75,16 @@ extension FileReader {
         }
         if let tls { readTLS(tls, into: &rule, fields) }
         return rule
+    }
+
+    /// Only a rule that answers every request itself needs nowhere to pass it on to.
+    private mutating func requireEndpoints(_ fields: Fields) {
+        guard !fields.has("endpoints"), !fields.guesses.contains("endpoints"), !fields.has("redirect"),
+            !fields.has("maintenance"), let field = Schema.rule.field(spelled: "endpoints")
+        else { return }
+        reader.report(
+            "missing-field", at: fields.position, subject: fields.subject, found: "found no \"endpoints\" in a rule",
+            wanted: "wanted \(field.type.wanted)")
     }
 
     /// The kind that the rule's listeners give it; `nil` when they are wrong, which is reported.

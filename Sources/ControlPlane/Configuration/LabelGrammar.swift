@@ -136,7 +136,9 @@ struct LabelReader {
                 }
                 continue
             }
-            guard parts.count == 3, Self.isRuleName(parts[1]) else {
+            guard parts.count == 3 || parts.count > 3 && Schema.optionNames.contains(parts[2]),
+                Self.isRuleName(parts[1])
+            else {
                 report(
                     "bad-label", key: key, found: "found the label \(Shown.quoted(key))",
                     wanted: "wanted kontainers.\(kind.rawValue).NAME.FIELD, with a NAME of 1 to 64 letters, digits, "
@@ -144,7 +146,7 @@ struct LabelReader {
                 continue
             }
             groups["\(kind.rawValue).\(parts[1])", default: Group(kind: kind, name: parts[1])].fields
-                .append((parts[2], key, value))
+                .append((parts[2...].joined(separator: "."), key, value))
         }
         return groups.sorted { $0.key < $1.key }.map(\.value)
     }

@@ -9,7 +9,12 @@ extension LabelReader {
         var group = group
         var values: [String: Values] = [:]
         var keys: [String: String] = [:]
+        var optionLabels: [OptionLabel] = []
         for (written, key, value) in group.fields {
+            if group.kind == .http, !group.name.isEmpty, let label = OptionLabel(written, key: key, value: value) {
+                optionLabels.append(label)
+                continue
+            }
             guard let field = group.section.field(spelled: written) else {
                 reportUnknown(written, key: key, in: &group)
                 continue
@@ -43,6 +48,8 @@ extension LabelReader {
                     "\(stem)listener", in: &group, wanted: "with the name of a \(group.kind.rawValue) listener")
             }
         }
+        let path: String? = if case .texts(let texts) = values["path"] { texts.first } else { nil }
+        let options = options(optionLabels, path: path ?? "/", in: &group)
         guard !group.isFaulty else { return nil }
         if group.kind != .http {
             report(
@@ -66,9 +73,9 @@ extension LabelReader {
             }
         return RuleDeclaration(
             name: group.name.isEmpty ? baseName : group.name, kind: group.kind, listeners: texts("listeners"),
-            hosts: texts("hosts"), path: texts("path").first ?? "/", tls: tls,
+            hosts: texts("hosts"), path: path ?? "/", tls: tls,
             target: .container(id: id, port: number("port"), network: texts("network").first),
-            listenPort: number("listen"),
+            listenPort: number("listen"), options: options,
             place: .label(
                 container: Shown.plain(name), key: keys["hosts"] ?? keys["listeners"] ?? keys["listen"] ?? stem))
     }

@@ -1,3 +1,5 @@
+public import Contract
+
 /// A rule as it was asked for, before containers are resolved to addresses.
 public struct RuleDeclaration: Equatable, Sendable {
     public enum Kind: String, Sendable, CaseIterable { case http, tcp, udp }
@@ -28,11 +30,14 @@ public struct RuleDeclaration: Equatable, Sendable {
     public var target: Target
     /// A port of its own to listen on, asked for by a label of a tcp or udp rule; granted only where policy allows.
     public var listenPort: Int?
+    /// What it does beside passing requests on; `nil` is nothing.
+    public var options: RuleOptions?
     public var place: Place
 
     public init(
         name: String, kind: Kind = .http, listeners: [String] = [], hosts: [String] = [], path: String = "/",
-        tls: TLS = .unspecified, target: Target, listenPort: Int? = nil, place: Place
+        tls: TLS = .unspecified, target: Target, listenPort: Int? = nil,
+        options: RuleOptions? = nil, place: Place
     ) {
         self.name = name
         self.kind = kind
@@ -42,6 +47,7 @@ public struct RuleDeclaration: Equatable, Sendable {
         self.tls = tls
         self.target = target
         self.listenPort = listenPort
+        self.options = options
         self.place = place
     }
 }

@@ -75,12 +75,13 @@ enum Schema {
             Field("name", .name, .required, says: "Its name, unique in the file."),
             hosts, path, listeners, ruleTLS,
             Field(
-                "endpoints", alias: "endpoint", .several(.endpoint, limit: listLimit), .required,
+                "endpoints", alias: "endpoint", .several(.endpoint, limit: listLimit), standard: "required",
                 says: "Where its traffic goes: IPv4:port, [IPv6]:port or name:port."),
-        ])
+        ] + options)
 
     static let shortLabels = Section(title: "the short form", fields: [host, path, port, ruleTLS, network])
-    static let httpLabels = Section(title: "an http rule", fields: [hosts, path, port, network, ruleTLS, listeners])
+    static let httpLabels = Section(
+        title: "an http rule", fields: [hosts, path, port, network, ruleTLS, listeners] + options)
     static let streamLabels = Section(
         title: "a tcp or udp rule",
         fields: [

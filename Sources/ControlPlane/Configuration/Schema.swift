@@ -23,6 +23,10 @@ indirect enum FieldType: Sendable {
     /// A path in the file system, resolved against the folder of the file that names it.
     case file
     case user
+    /// An IP address, or a network with the length of its prefix.
+    case network
+    /// Any names with a text for each.
+    case pairs
     /// One value or several: a list in the file, commas in a label.
     case several(FieldType, limit: Int)
     case section(Section)
@@ -47,6 +51,8 @@ indirect enum FieldType: Sendable {
         case .dockerEndpoint: "unix:///path/of/the/socket or tcp://host:port"
         case .file: "the path of a file or folder"
         case .user: "a user's name or number"
+        case .network: "an address or a network, such as \"10.0.0.0/8\" or \"2001:db8::/32\""
+        case .pairs: "a mapping of names to texts"
         case .several(let type, _): type.wanted + ", or a list of such"
         case .section(let section): "a mapping with " + section.fieldNames.joined(separator: ", ")
         case .sections(let section): "a list of mappings with " + section.fieldNames.joined(separator: ", ")

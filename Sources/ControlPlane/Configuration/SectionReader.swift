@@ -33,8 +33,9 @@ enum ScalarReader {
                 throw Fault("bad-user", text: text, wanted: "wanted \(type.wanted)")
             }
             return .text(text)
+        case .network: return .text(try Addresses.network(text))
         case .several(let type, _): return try value(text, as: type)
-        case .section, .sections: throw Fault("wrong-type", text: text, wanted: "wanted \(type.wanted)")
+        case .section, .sections, .pairs: throw Fault("wrong-type", text: text, wanted: "wanted \(type.wanted)")
         }
     }
 

@@ -177,11 +177,14 @@ extension DesiredState {
 
     /// Members of one pool may not ask for different things: the first by name is heard.
     private func tellOfDifferences(_ shares: [ContainerReading.Share], _ name: String, _ outcome: inout Outcome) {
-        for share in shares.dropFirst() where share.declaration.tls != shares[0].declaration.tls {
+        let first = shares[0].declaration
+        for share in shares.dropFirst()
+        where share.declaration.tls != first.tls || share.declaration.options != first.options {
+            let what = share.declaration.tls != first.tls ? "another \"tls\"" : "other options"
             outcome.diagnoses.append(
                 Diagnosis(
                     code: "pool-disagrees", severity: .warning, place: share.declaration.place, subject: name,
-                    found: "found another \"tls\" than the same rule has at \(shares[0].declaration.place)",
+                    found: "found \(what) than the same rule has at \(shares[0].declaration.place)",
                     wanted: "wanted equal labels on all containers of a pool; the other one is used"))
         }
     }

@@ -34,6 +34,7 @@ struct RuleLinter {
         rule.hosts = unclaimedHosts(candidate, listeners, &diagnoses)
         guard !rule.hosts.isEmpty else { return nil }
         (rule.tls, rule.certificate) = security(candidate, rule.hosts, &diagnoses)
+        rule.options = declaration.options
         (rule.endpoints, rule.note) = Self.pool(candidate.members)
         return rule
     }

@@ -1,0 +1,68 @@
+import Contract
+
+/// What a rule does beside passing requests on: the same fields in the file and in labels.
+extension Schema {
+    private static func headerChanges(_ title: String) -> Section {
+        Section(
+            title: title,
+            fields: [
+                Field("set", .pairs, says: "Names and values; each replaces every header of its name."),
+                Field("add", .pairs, says: "Names and values; each comes beside what is there."),
+                Field(
+                    "remove", .several(.text, limit: HeaderChanges.countLimit), says: "Names of headers to take away."),
+            ])
+    }
+
+    static let redirect = Section(
+        title: "redirect",
+        fields: [
+            Field(
+                "to", .text, .required,
+                says: "The address; ${scheme}, ${host}, ${path} (without its first slash) and ${query} are filled in."),
+            Field(
+                "status", .choice(Redirect.statuses.map(String.init)), standard: "308", says: "301, 302, 307 or 308."),
+        ])
+
+    static let rateLimit = Section(
+        title: "rateLimit",
+        fields: [
+            Field("requests", .integer(RateLimit.requestsRange), .required, says: "How many requests a client has."),
+            Field("per", .duration(RateLimit.perRange), standard: "1s", says: "In which time."),
+            Field(
+                "burst", .integer(RateLimit.requestsRange), standard: "as many as requests",
+                says: "How many of them may come at once."),
+        ])
+
+    static let options: [Field] = [
+        Field(
+            "allow", .several(.network, limit: listLimit), standard: "everybody",
+            says: "Networks whose clients are let in, and no others. Answer: 403."),
+        Field(
+            "deny", .several(.network, limit: listLimit), standard: "nobody",
+            says: "Networks whose clients are not let in; of several that fit, the longest prefix counts."),
+        Field("rateLimit", .section(rateLimit), says: "How often each client may ask. Answer: 429."),
+        Field(
+            "maintenance", .boolean, standard: "false", says: "Whether every request is told to come back. Answer: 503."
+        ),
+        Field("redirect", .section(redirect), says: "Another address that every request is sent to."),
+        Field(
+            "maxBody", .size(0...Int.max), standard: "limits.bodyBytes",
+            says: "Request body; 0 means no limit. Answer: 413."),
+        Field("stripPrefix", .text, says: "true (the rule's path) or a path: taken off in front for the upstream."),
+        Field("addPrefix", .path, says: "A path that is put in front for the upstream."),
+        Field("replacePrefix", .path, says: "A path that the upstream sees instead of the rule's path."),
+        Field(
+            "requestHeaders", .section(headerChanges("requestHeaders")),
+            says: "Changes of the headers that the upstream gets."),
+        Field(
+            "responseHeaders", .section(headerChanges("responseHeaders")),
+            says: "Changes of the headers that the client gets."),
+        Field(
+            "securityHeaders", .boolean, standard: "false",
+            says: "Headers by which browsers protect their users are added where the upstream sends none."),
+    ]
+
+    static let optionNames = options.map(\.name)
+    /// For reading them alone.
+    static let optionsSection = Section(title: "a rule", fields: options)
+}

@@ -1,0 +1,80 @@
+import Contract
+import Testing
+
+@testable import KontainersConfiguration
+
+@Suite("What rules do beside passing requests on")
+struct OptionsTests {
+    private static var wanted: RuleOptions {
+        var options = RuleOptions()
+        options.allow = ["10.0.0.0/8", "2001:db8::/32"]
+        options.deny = ["10.0.0.1"]
+        options.requestHeaders = HeaderChanges(
+            set: [HeaderField("X-A.b", "a, ${client}")], add: [HeaderField("X-C", "c")], remove: ["Cookie", "X-D"])
+        options.responseHeaders = HeaderChanges(remove: ["Server"])
+        options.stripPrefix = "/api"
+        options.addPrefix = "/v1"
+        options.redirect = Redirect(to: "https://b.test/${path}", status: 301)
+        options.maxBody = 10_000_000
+        options.maintenance = true
+        options.securityHeaders = true
+        options.rateLimit = RateLimit(requests: 100, per: 60_000, burst: 200)
+        return options
+    }
+
+    @Test("is the same in the file and in labels")
+    func both() {
+        let (configuration, diagnoses) = ConfigurationFile.read(
+            """
+            listeners: [{ name: web, address: ":80", protocol: http }]
+            rules:
+              - name: a
+                host: a.test
+                path: /api
+                allow: [10.0.0.0/8, "2001:DB8:0::/32"]
+                deny: 10.0.0.1
+                requestHeaders:
+                  set: { X-A.b: "a, ${client}" }
+                  add: { X-C: c }
+                  remove: [Cookie, X-D]
+                responseHeaders: { remove: Server }
+                stripPrefix: true
+                addPrefix: /v1/
+                redirect: { to: "https://b.test/${path}", status: 301 }
+                maxBody: 10MB
+                maintenance: true
+                securityHeaders: true
+                rateLimit: { requests: 100, per: 1m, burst: 200 }
+            """, path: "f")
+        #expect(diagnoses.isEmpty, "\(diagnoses)")
+        #expect(configuration?.rules.first?.options == Self.wanted)
+        let stem = "kontainers.http.a."
+        let (rules, told) = LabelGrammar.parse(
+            labels: [
+                "kontainers.enable": "true", stem + "hosts": "a.test", stem + "path": "/api",
+                stem + "allow": "10.0.0.0/8, 2001:db8::/32", stem + "deny": "10.0.0.1",
+                stem + "requestHeaders.set.X-A.b": "a, ${client}", stem + "requestHeaders.add.X-C": "c",
+                stem + "requestHeaders.remove": "Cookie,X-D", stem + "responseHeaders.remove": "Server",
+                stem + "replacePrefix": "/v1", stem + "redirect.to": "https://b.test/${path}",
+                stem + "redirect.status": "301", stem + "maxBody": "10MB", stem + "maintenance": "yes",
+                stem + "securityHeaders": "on", stem + "rateLimit.requests": "100", stem + "rateLimit.per": "1m",
+                stem + "rateLimit.burst": "200",
+            ], container: (id: "1", name: "web"))
+        #expect(told.isEmpty, "\(told)")
+        #expect(rules.first?.options == Self.wanted)
+    }
+
+    @Test("is nothing when nothing is said, and a rule that only redirects needs no endpoints")
+    func least() {
+        let (configuration, diagnoses) = ConfigurationFile.read(
+            """
+            listeners: [{ name: web, address: ":80", protocol: http }]
+            rules:
+              - { name: a, host: a.test, endpoint: "h:1", maintenance: false, stripPrefix: false }
+              - { name: b, host: b.test, redirect: { to: "https://a.test/" } }
+            """, path: "f")
+        #expect(diagnoses.isEmpty, "\(diagnoses)")
+        #expect(configuration?.rules.map { $0.options == nil } == [true, false])
+        #expect(configuration?.rules.last?.options?.redirect == Redirect(to: "https://a.test/"))
+    }
+}
