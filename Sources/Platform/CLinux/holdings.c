@@ -16,24 +16,31 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+// The plain getpwnam and its kin answer from one place for the whole process; threads would read each other's answers.
+enum { entry_bytes = 16384 };
+
 int kl_user_find(const char *name, uint32_t *user, uint32_t *group) {
-    struct passwd *found = getpwnam(name);
-    if (!found) return 0;
+    struct passwd entry, *found = NULL;
+    char bytes[entry_bytes];
+    if (getpwnam_r(name, &entry, bytes, sizeof bytes, &found) != 0 || !found) return 0;
     *user = found->pw_uid;
     *group = found->pw_gid;
     return 1;
 }
 
 int kl_group_find(const char *name, uint32_t *group) {
-    struct group *found = getgrnam(name);
-    if (!found) return 0;
+    struct group entry, *found = NULL;
+    char bytes[entry_bytes];
+    if (getgrnam_r(name, &entry, bytes, sizeof bytes, &found) != 0 || !found) return 0;
     *group = found->gr_gid;
     return 1;
 }
 
 int kl_user_name(uint32_t user, char *name, size_t room) {
-    struct passwd *found = getpwuid(user);
-    if (!found || strlen(found->pw_name) >= room) return 0;
+    struct passwd entry, *found = NULL;
+    char bytes[entry_bytes];
+    if (getpwuid_r(user, &entry, bytes, sizeof bytes, &found) != 0 || !found) return 0;
+    if (strlen(found->pw_name) >= room) return 0;
     strcpy(name, found->pw_name);
     return (int)strlen(name);
 }
