@@ -41,7 +41,8 @@ extension ApplianceTests {
             .timeLimit(.minutes(2)), arguments: [Load.Connections.kept, .fresh])
         func edge(_ connections: Load.Connections) async throws {
             let upstream = try await Upstream()
-            // A machine that is busy with other things can make any one gap long: three tries to be quick, none to refuse.
+            // A machine that is busy with other things can make any one gap long: three tries to be quick, none to
+            // refuse.
             var gaps: [Double] = []
             while gaps.count < 3, gaps.last.map({ $0 >= 200 }) ?? true {
                 try await withAppliance(wanted(upstream)) { appliance in

@@ -16,8 +16,8 @@ struct SoakTests {
         let seconds = CInt(Variable.named("KONTAINERS_SOAK") ?? "") ?? 4
         print("soak: KONTAINERS_SEED=\(seed)")
         let upstreams = try (0..<3).map { try RandomUpstream.make(seed: seed &+ $0) }
-        // An endpoint of their own for those who behave: bytes that a bad one sends behind its response may be taken for
-        // the next response on that connection, by any proxy.
+        // An endpoint of their own for those who behave: bytes that a bad one sends behind its response may be taken
+        // for the next response on that connection, by any proxy.
         let honest = try RandomUpstream.make(seed: seed)
         let good = Rule(name: "good", hosts: ["site.test"], path: "/good", endpoints: [honest.endpoint])
         let rules = (1...3).map { count in
