@@ -78,9 +78,11 @@ extension DockerEngine {
         try await run("docker", ["-H", endpoint, "rm", "-f", "-v"] + names, anyStatus: true)
     }
 
+    /// Takes every container away, and every network: an engine that stops leaves the bridges of its networks behind.
     public func removeAll() async throws {
         let all = try await docker("ps", "-aq").line.split(separator: "\n").map(String.init)
         if !all.isEmpty { try await run("docker", ["-H", endpoint, "rm", "-f", "-v"] + all) }
+        try await docker("network", "prune", "--force")
     }
 
     /// A field of `docker inspect`, by a Go template.

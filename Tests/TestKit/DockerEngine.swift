@@ -36,7 +36,7 @@ public final class DockerEngine: Sendable {
     public func start() async throws {
         var arguments = [
             "--bridge", "kt\(number)", "--iptables=false", "--ip-masq=false", "--userland-proxy=false",
-            "--default-address-pool", "base=198.19.\(number * 4).0/22,size=26", "--data-root", folder("data"),
+            "--default-address-pool", "base=\(Self.pool(number)),size=26", "--data-root", folder("data"),
             "--exec-root", folder("exec"), "--pidfile", folder("pid"), "-H", endpoint, "--shutdown-timeout", "2",
         ]
         if keepsContainers { arguments.append("--live-restore") }
@@ -69,13 +69,10 @@ public final class DockerEngine: Sendable {
         try await eventually("the engine to be gone") { !running.isRunning }
     }
 
-    /// Removes every container, stops the engine and takes its bridge and mounts away.
+    /// Removes every container and network, stops the engine and takes its bridge and mounts away.
     public func stop() async {
         try? await ensureRunning()
-        if let all = try? await docker("ps", "-aq"), !all.line.isEmpty {
-            _ = try? await run(
-                "docker", ["-H", endpoint, "rm", "-f"] + all.line.split(separator: "\n").map(String.init))
-        }
+        try? await removeAll()
         await stopProcess()
         for entry in ProcessTable.all where entry.command.contains(folder.path) { ProcessTable.kill(entry.pid) }
         await Leftovers.unmountAll(under: folder.path)
@@ -93,11 +90,13 @@ public final class DockerEngine: Sendable {
         return try await run("curl", arguments, within: .seconds(2)).line == "OK"
     }
 
-    /// A bridge whose number nobody else on this machine has: making it is the test.
+    /// A bridge whose number nobody else on this machine has: making it is the test. Addresses that somebody's network
+    /// covers already are passed over, or the host would reach that network instead.
     private static func makeBridge() async throws -> Int {
         let first = Int(ProcessInfo.processInfo.processIdentifier) % 60
-        var last = ""
+        var last = "every range of 198.18.0.0/15 is taken"
         for number in (0..<60).map({ ($0 + first) % 60 + 1 }) {
+            guard try await isFree("198.18.\(number).0/24"), try await isFree(pool(number)) else { continue }
             let made = try await run("ip", ["link", "add", "name", "kt\(number)", "type", "bridge"], anyStatus: true)
             guard made.status == 0 else {
                 last = made.err
@@ -108,6 +107,14 @@ public final class DockerEngine: Sendable {
             return number
         }
         throw NoBridge(reason: last)
+    }
+
+    /// Where an engine's networks get their addresses.
+    static func pool(_ number: Int) -> String { "198.19.\(number * 4).0/22" }
+
+    /// Whether no route lies within a range.
+    private static func isFree(_ range: String) async throws -> Bool {
+        try await run("ip", ["-4", "route", "show", "root", range]).line.isEmpty
     }
 }
 

@@ -61,9 +61,23 @@ public enum Leftovers {
             for entry in ProcessTable.all where entry.command.contains(base + name) { ProcessTable.kill(entry.pid) }
             await unmountAll(under: base + name)
             if let bridge = try? String(contentsOfFile: base + name + "/bridge", encoding: .utf8) {
-                _ = try? await run("ip", ["link", "delete", bridge], anyStatus: true)
+                await removeBridges(of: bridge)
             }
             try? FileManager.default.removeItem(atPath: base + name)
+        }
+    }
+
+    /// Takes away an engine's own bridge and those of its networks, which lie in its range.
+    private static func removeBridges(of bridge: String) async {
+        _ = try? await run("ip", ["link", "delete", bridge], anyStatus: true)
+        guard let number = Int(bridge.drop { !$0.isNumber }) else { return }
+        let routes = try? await run("ip", ["-4", "route", "show", "root", DockerEngine.pool(number)], anyStatus: true)
+        for route in routes?.out.split(separator: "\n") ?? [] {
+            let words = route.split(separator: " ").map(String.init)
+            guard let at = words.firstIndex(of: "dev"), at + 1 < words.count else { continue }
+            if words[at + 1].hasPrefix("br-") {
+                _ = try? await run("ip", ["link", "delete", words[at + 1]], anyStatus: true)
+            }
         }
     }
 
