@@ -76,6 +76,28 @@ struct UpgradeTests {
         }
     }
 
+    @Test(
+        "h2c is not offered to the upstream: the request is served as HTTP/1.1",
+        arguments: ["h2c", "foo, H2C", "h2c,x"])
+    func cleartextHTTP2(_ protocols: String) throws {
+        let upstream = try ScriptedUpstream { peer, _ in
+            guard let head = try peer.requestHead() else { return }
+            #expect(head["upgrade"] == nil)
+            #expect(head["connection"] == nil)
+            #expect(head["http2-settings"] == nil)
+            try peer.send(ok("served"))
+            _ = try peer.readToEnd()
+        }
+        try proxying(site(upstream)) { proxy throws in
+            let client = try proxy.client()
+            try client.send(
+                "GET / HTTP/1.1\r\nHost: site.test\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: \(protocols)\r\n"
+                    + "HTTP2-Settings: AAMAAABk\r\n\r\n")
+            #expect(try client.response().text == "served")
+        }
+        #expect(upstream.faults.isEmpty)
+    }
+
     @Test("an upgrade becomes a tunnel; each side may end its direction while the other goes on")
     func tunnel() throws {
         let upstream = try ScriptedUpstream { peer, _ in

@@ -19,7 +19,7 @@ extension Worker {
             clientPersists: requestHead.keepAlive && !isDraining, requestBody: BodyProgress(requestHead.framing),
             began: loop.now, bodyLimit: tunables.bodyBytes)
         exchange.headBytes = UInt32(truncatingIfNeeded: requestHead.byteCount)
-        exchange.wantsUpgrade = requestHead.wantsUpgrade
+        exchange.wantsUpgrade = requestHead.wantsUpgrade && !wantsCleartextHTTP2(input.readable)
         exchange.chunksRequest = exchange.requestBody.kind == .chunked
         requestIDs.advance()
         exchange.record = beginRecord(client, input)
@@ -58,6 +58,15 @@ extension Worker {
             tally.noRoute.add()
             answer(index, .noRoute)
         }
+    }
+
+    /// Whether the client would leave HTTP/1.1 for `h2c`. RFC 9110 §7.8: a server may ignore an upgrade, and this one
+    /// is ignored: behind it requests would pass that no rule has seen.
+    private func wantsCleartextHTTP2(_ bytes: Span<UInt8>) -> Bool {
+        let protocols = bytes.extracting(requestHead.upgradeStart..<requestHead.upgradeEnd)
+        guard protocols.count >= 3 else { return false }
+        for place in 0...protocols.count - 3 where protocols.equalsIgnoringCase("h2c", at: place) { return true }
+        return false
     }
 
     /// Picks where in the pool the search begins, and takes the first endpoint that works.
