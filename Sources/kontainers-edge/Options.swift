@@ -21,7 +21,7 @@ struct Options {
           --snapshot FILE   serve what this snapshot (JSON) says
           --workers N       worker threads, 1 to 256 (default: one a core)
           --link PATH       take changes from control over this Unix socket
-          --data DIR        keep the last good snapshot here, and start from it
+          --data DIR        with --supervised: keep the last good snapshot here, and start from it
           --user NAME       give up root for this user (name or number) once listeners are open (default: nobody)
           --supervised      take listeners and orders from the supervisor on descriptor 3
           --version         print the version

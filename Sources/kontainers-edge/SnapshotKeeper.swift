@@ -31,11 +31,11 @@ final class SnapshotKeeper: Sendable {
     private func run() {
         NativeThread.yieldToOthers()
         while true {
-            _ = System.waitReadable(bell.descriptor, bell.descriptor, milliseconds: -1)
+            _ = System.waitReadable(bell.descriptor, milliseconds: -1)
             bell.silence()
             save()
             // A burst of changes costs one more write, not one each.
-            _ = System.waitReadable(-1, -1, milliseconds: 500)
+            System.sleep(milliseconds: 500)
         }
     }
 

@@ -38,13 +38,11 @@ public final class AccessLogSink: Sendable {
 
     private let waiting: Mutex<Waiting>
     private let bell: Bell
-    private let done: Bell
 
     /// Opens the output and starts the thread.
     public init(output: Output) throws(SystemError) {
         waiting = Mutex(Waiting(output: output))
         bell = try Bell()
-        done = try Bell()
         let first = try Self.open(output)
         let raw = first.release()
         try NativeThread.start(named: "access-log") { [self] in write(to: Descriptor(owning: raw)) }
@@ -102,14 +100,14 @@ public final class AccessLogSink: Sendable {
     /// Waits until what was handed over is written, a second at most.
     public func flush() {
         for _ in 0..<100 where waiting.withLock({ $0.byteCount }) > 0 {
-            _ = System.waitReadable(done.descriptor, done.descriptor, milliseconds: 10)
+            System.sleep(milliseconds: 10)
         }
     }
 
     private func write(to first: consuming Descriptor) {
         var file = first
         while true {
-            _ = System.waitReadable(bell.descriptor, bell.descriptor, milliseconds: -1)
+            _ = System.waitReadable(bell.descriptor, milliseconds: -1)
             bell.silence()
             let taken = waiting.withLock { waiting in
                 defer {

@@ -154,14 +154,6 @@ int kl_local_address(int fd, struct kl_address *address) {
     return 0;
 }
 
-int kl_peer_address(int fd, struct kl_address *address) {
-    struct sockaddr_storage storage;
-    socklen_t length = sizeof storage;
-    if (getpeername(fd, (struct sockaddr *)&storage, &length) < 0) return -errno;
-    decode(&storage, address);
-    return 0;
-}
-
 int kl_take_error(int fd) {
     int code = 0;
     socklen_t length = sizeof code;

@@ -67,13 +67,6 @@ int kl_wait_readable(int fd, int timeout_ms) {
     return count < 0 ? (errno == EINTR ? 0 : -errno) : count;
 }
 
-int kl_wait_readable_two(int first, int second, int timeout_ms) {
-    struct pollfd both[2] = {{.fd = first, .events = POLLIN}, {.fd = second, .events = POLLIN}};
-    int count = poll(both, 2, timeout_ms);
-    if (count < 0) return errno == EINTR ? 0 : -errno;
-    return (both[0].revents != 0 ? 1 : 0) | (both[1].revents != 0 ? 2 : 0);
-}
-
 int kl_become(const char *user) {
     uid_t uid;
     gid_t gid;

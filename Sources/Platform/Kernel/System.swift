@@ -80,9 +80,15 @@ public enum System {
         Descriptor(owning: try checked(unsafe kl_unix_connect(path), "connect"))
     }
 
-    /// Waits until one of two descriptors can be read. Bit 0: the first, bit 1: the second.
-    public static func waitReadable(_ first: CInt, _ second: CInt, milliseconds: CInt) -> CInt {
-        max(0, kl_wait_readable_two(first, second, milliseconds))
+    /// Waits until a descriptor can be read, or the time is up (-1: without limit). False when time is up.
+    public static func waitReadable(_ descriptor: CInt, milliseconds: CInt) -> Bool {
+        kl_wait_readable(descriptor, milliseconds) != 0
+    }
+
+    /// Lets the calling thread rest.
+    public static func sleep(milliseconds: CInt) {
+        // poll looks past a descriptor below zero: what is left is the time.
+        _ = kl_wait_readable(-1, milliseconds)
     }
 
     public static func randomBytes(_ count: Int) -> [UInt8] {

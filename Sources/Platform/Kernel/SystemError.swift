@@ -18,8 +18,6 @@ public struct SystemError: Error, Equatable, Sendable, CustomStringConvertible {
 
     public var isAddressInUse: Bool { code == EADDRINUSE }
     public var isPermissionDenied: Bool { code == EACCES || code == EPERM }
-    /// Out of descriptors, in this process or the whole system.
-    public var isDescriptorLimit: Bool { code == EMFILE || code == ENFILE }
     public var isMissing: Bool { code == ENOENT }
 }
 

@@ -195,7 +195,7 @@ func waitUntil(
 /// Leaves the processor to others for a moment, between two looks at what is waited for.
 func pause() {
     guard let never = try? Bell() else { return }
-    _ = System.waitReadable(never.descriptor, never.descriptor, milliseconds: 1)
+    _ = System.waitReadable(never.descriptor, milliseconds: 1)
 }
 
 /// What a worker has in use.
@@ -259,7 +259,7 @@ final class Signal: Sendable {
     init() throws { bell = try Bell() }
     func give() { bell.ring() }
     func wait(_ milliseconds: CInt) -> Bool {
-        guard System.waitReadable(bell.descriptor, bell.descriptor, milliseconds: milliseconds) != 0 else {
+        guard System.waitReadable(bell.descriptor, milliseconds: milliseconds) else {
             return false
         }
         // Reading orders what was done before the signal for ThreadSanitizer too; others may wait for it as well.

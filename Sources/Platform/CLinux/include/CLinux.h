@@ -42,7 +42,6 @@ int kl_listen(const struct kl_address *address, int backlog);
 int kl_accept(int fd, struct kl_address *peer);
 int kl_connect(int fd, const struct kl_address *address);
 int kl_local_address(int fd, struct kl_address *address);
-int kl_peer_address(int fd, struct kl_address *address);
 int kl_take_error(int fd);
 int kl_set_nodelay(int fd);
 int kl_set_nonblocking(int fd);
@@ -75,7 +74,6 @@ int kl_open_append(const char *path);
 int kl_open_null(void);
 int kl_duplicate(int fd);
 int kl_wait_readable(int fd, int timeout_ms);
-int kl_wait_readable_two(int first, int second, int timeout_ms);
 
 /// Becomes `user` (name or number) for good: groups cleared, gid and uid set, no way back. 0, or -errno (-ENOENT: no such user).
 int kl_become(const char *user);
