@@ -53,7 +53,7 @@ extension Worker {
         let socket = connections[index].socket
         for _ in 0..<Self.acceptBatch {
             guard clientCount < tunables.connectionLimit else { return pauseAccepting() }
-            switch Socket.accept(socket) {
+            switch loop.accept(socket) {
             case .connection(let client, let peer): admit(client, peer, listener)
             case .wouldBlock: return
             case .aborted: continue

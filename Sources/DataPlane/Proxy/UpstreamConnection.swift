@@ -62,7 +62,7 @@ extension Worker {
             case .ipv6: SocketAddress(ipv6High: address.high, low: address.low, port: address.port)
             }
         let socket: CInt
-        switch Socket.connect(to: socketAddress) {
+        switch loop.connect(to: socketAddress) {
         case .connected(let new), .inProgress(let new): socket = new
         case .failed: return nil
         }

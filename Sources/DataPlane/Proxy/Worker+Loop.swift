@@ -10,21 +10,24 @@ import Routing
 extension Worker {
     /// Serves until drained. On the worker's own thread.
     public func run() throws(SystemError) {
-        while true {
-            let count = try loop.wait(limit: waitLimit)
-            for index in 0..<count {
-                let (token, readiness) = loop.event(index)
-                guard connections.holds(token) else { continue }
-                dispatch(token.index, readiness)
-            }
-            resumeClients()
-            endWaits()
-            if !isAccepting { resumeAcceptingIfRoom() }
-            flushLogIfDue()
-            connections.reclaim()
-            exchanges.reclaim()
-            if isDraining, hasDrained { return }
+        while try turn() {}
+    }
+
+    /// One batch of events and what follows from it. `false`: it is drained, and nothing is left to do.
+    func turn() throws(SystemError) -> Bool {
+        let count = try loop.wait(limit: waitLimit)
+        for index in 0..<count {
+            let (token, readiness) = loop.event(index)
+            guard connections.holds(token) else { continue }
+            dispatch(token.index, readiness)
         }
+        resumeClients()
+        endWaits()
+        if !isAccepting { resumeAcceptingIfRoom() }
+        flushLogIfDue()
+        connections.reclaim()
+        exchanges.reclaim()
+        return !(isDraining && hasDrained)
     }
 
     /// Milliseconds the loop may sleep when no deadline is nearer.

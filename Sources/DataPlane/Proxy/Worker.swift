@@ -120,10 +120,11 @@ public final class Worker {
     var logTime: Buffer?
     var requestIDs: RequestIDs
 
-    public init(log: AccessLogSink, settings: Settings) throws(SystemError) {
+    /// - Parameter simulation: stands in for the clock and the network; `nil` in a worker that serves.
+    public init(log: AccessLogSink, settings: Settings, simulation: Simulation? = nil) throws(SystemError) {
         inbox = try Inbox()
         tally = Tally()
-        loop = try EventLoop(capacity: Self.slotCapacity)
+        loop = try EventLoop(capacity: Self.slotCapacity, simulation: simulation)
         connections = Slab(capacity: Self.slotCapacity)
         exchanges = Slab(capacity: Self.slotCapacity)
         requestIDs = RequestIDs(buffers.take(.small))
