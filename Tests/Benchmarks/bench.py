@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from harness import counters, machine, place, processes, scenarios
+from harness import counters, machine, network, place, processes, scenarios
 from harness.measure import Bench, Found, Plan
 from harness.report import Report
 from peers import Kontainers, Peer, choose
@@ -25,11 +25,13 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--short", action="store_true", help="Kontainers only, a few seconds, judged by the budgets")
     parser.add_argument("--scenario", action="append", default=[], help="one of the table (repeatable); default: all")
-    parser.add_argument("--peers", default="", help="comma-separated, NAME or NAME+log; default: all, logs off")
+    parser.add_argument("--peers", default="", help="comma-separated, NAME or NAME+VARIANT; default: all, logs off")
     parser.add_argument("--rounds", type=int, help="interleaved rounds; the median counts (3; short: 1)")
     parser.add_argument("--seconds", type=int, help="seconds of load in each pass (2)")
     parser.add_argument("--edge", type=Path, default=place.DEFAULT_EDGE, help="the edge's program")
     parser.add_argument("--no-install", action="store_true", help="do not install missing packages")
+    parser.add_argument("--machine-network", action="store_true",
+                        help="measure on the machine's own loopback, firewall included, not in a namespace")
     parser.add_argument("--instructions", choices=["auto", "perf", "callgrind", "off"], default="auto",
                         help="how user instructions are counted")
     parser.add_argument("--profile", action="store_true", help="write the hottest functions of each to Results/")
@@ -103,7 +105,7 @@ def main() -> int:
         for scenario in scenarios.SCENARIOS:
             print(f"{scenario.name:<12} {scenario.title}")
         for peer in choose([]):
-            print(f"{peer.name:<12} {peer.title}")
+            print(f"{peer.name:<12} {peer.title} (also {', '.join(f'{peer.name}+{one}' for one in peer.variants)})")
         return 0
     chosen = scenarios.find(options.scenario)
     Kontainers.edge = options.edge.resolve()
@@ -121,6 +123,9 @@ def main() -> int:
     if options.instructions == "perf" and not counters.hardware_counters():
         say("NOT MEASURED: perf counts no instructions on this machine")
     report = Report(machine.describe(), {"rounds": plan.rounds, "seconds": plan.seconds, "short": options.short})
+    kept = "it was asked for" if options.machine_network else network.leave()
+    if kept:
+        say(f"on the machine's own loopback: {kept}")
     processes.end_on_signals()
     scratch = place.Scratch()
     results: list[Found] = []

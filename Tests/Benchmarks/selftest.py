@@ -9,10 +9,13 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import socket
+import threading
+import time
 import unittest
 
 import bench
-from harness import callgrind, counters, link, load, memory, place, report, sampling, scenarios
+from harness import callgrind, counters, link, load, memory, place, report, sampling, scenarios, steady
 from harness.measure import Found
 from peers import KINDS, Peer, choose
 
@@ -116,6 +119,19 @@ class Judging(unittest.TestCase):
         self.assertEqual(judge([found("kontainers")], 15_000, 4.2), 0, "what cannot be measured is said, not failed")
 
 
+def answer_with_a_pause(server: socket.socket) -> None:
+    connection, _ = server.accept()
+    with connection:
+        received, count = b"", 0
+        while data := connection.recv(65536):
+            received += data
+            while (end := received.find(b"\r\n\r\n")) >= 0:
+                received, count = received[end + 4:], count + 1
+                if count == 100:
+                    time.sleep(0.2)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+
 class Here(unittest.TestCase):
     def test_own_memory_and_time(self) -> None:
         self.assertGreater(memory.memory([os.getpid()]).private, 1 << 20)
@@ -126,6 +142,29 @@ class Here(unittest.TestCase):
     def test_ports_are_free_and_differ(self) -> None:
         ports = {place.free_port() for _ in range(20)}
         self.assertEqual(len(ports), 20)
+
+    def test_variants(self) -> None:
+        self.assertTrue(choose(["kontainers"])[0].log)
+        self.assertFalse(choose(["kontainers+quiet"])[0].log)
+        self.assertEqual(choose(["nginx+log"])[0].label, "nginx+log")
+        for wrong in ("nginx+rules", "kontainers+log", "apache"):
+            with self.assertRaises(SystemExit):
+                choose([wrong])
+
+    def test_load_at_a_constant_rate_counts_from_when_it_was_due(self) -> None:
+        """A server that rests for 200 ms in the middle makes all that is due meanwhile late."""
+        with socket.create_server(("127.0.0.1", 0)) as server, contextlib.ExitStack() as after:
+            thread = threading.Thread(target=answer_with_a_pause, args=(server,), daemon=True)
+            thread.start()
+            scratch = place.Scratch()
+            after.callback(scratch.remove)
+            scenario = scenarios.Scenario("one", "one", connections=1)
+            found = steady.run(steady.build(scratch), scenario, server.getsockname()[1], 200, 1, core=None)
+        self.assertEqual((found.requests, found.wrong), (200, 0))
+        self.assertGreater(found.longest, 190_000)
+        # A fifth of the second's requests were due in the pause: the tenth that is latest is far from the median.
+        self.assertGreater(found.p99, 150_000)
+        self.assertLess(found.p50, 50_000)
 
     def test_names_are_unique(self) -> None:
         self.assertEqual(len({kind.name for kind in KINDS}), len(KINDS))

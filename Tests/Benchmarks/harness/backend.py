@@ -54,8 +54,8 @@ class Backend:
     child: Child
 
     @staticmethod
-    def start(fleet: Fleet, scratch: place.Scratch, core: int) -> "Backend":
-        folder = scratch.folder("backend")
+    def start(fleet: Fleet, scratch: place.Scratch, core: int | None, name: str = "backend") -> "Backend":
+        folder = scratch.folder(name)
         files = folder / "www"
         files.mkdir()
         (files / "10k").write_bytes(b"k" * (10 * 1024))
@@ -68,7 +68,7 @@ class Backend:
         configuration = folder / "backend.conf"
         configuration.write_text(text)
         child = fleet.start(
-            "backend", ["nginx", "-e", f"{folder}/start.log", "-c", str(configuration)], core, folder)
+            name, ["nginx", "-e", f"{folder}/start.log", "-c", str(configuration)], core, folder)
         probe.wait_for_answer(child, port, "localhost", "/", 128, tls=False)
         return Backend(port, child)
 

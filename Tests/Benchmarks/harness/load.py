@@ -87,9 +87,9 @@ class Load:
         scheme = "https" if scenario.tls else "http"
         self._url = f"{scheme}://localhost:{port}{scenario.path}"
 
-    def run(self, seconds: int, core: int, connections: int | None = None) -> Outcome:
+    def run(self, seconds: int, core: int | None, connections: int | None = None, threads: int = 1) -> Outcome:
         argv = [
-            "wrk", "-t1", f"-c{connections or self._connections}", f"-d{seconds}s", "--timeout", "10s",
+            "wrk", f"-t{threads}", f"-c{connections or self._connections}", f"-d{seconds}s", "--timeout", "10s",
             "-s", str(self._script), self._url,
         ]
         return parse(processes.run(argv, timeout=seconds + 30, core=core).stdout)

@@ -11,7 +11,7 @@ from typing import Any
 
 from peers import Peer, Running
 
-from . import callgrind, counters, memory, place, sampling
+from . import callgrind, counters, memory, place, sampling, steady
 from .backend import Backend
 from .load import Load
 from .processes import Fleet, StartFailure
@@ -148,12 +148,25 @@ class Bench:
             outcome = load.run(plan.seconds, self._cores.load)
             numbers |= {"rate": outcome.rate, "p50_us": outcome.p50, "p99_us": outcome.p99}
             wrong, requests = wrong + outcome.wrong, requests + outcome.requests
+            if steady.suits(scenario):
+                found_steadily = self._steadily(scenario, proxy, outcome.rate)
+                numbers |= {
+                    "steady_rate": outcome.rate * steady.SHARE, "steady_p50_us": found_steadily.p50,
+                    "steady_p99_us": found_steadily.p99, "steady_p999_us": found_steadily.p999,
+                }
+                wrong, requests = wrong + found_steadily.wrong, requests + found_steadily.requests
         proxy.child.check()
         numbers |= {"wrong": wrong, "requests": requests}
         if requests == 0:
             raise StartFailure("not one request was answered")
         found.rounds.append(numbers)
         self._say(f"  {found.peer.label:<14} {_brief(numbers)}")
+
+    def _steadily(self, scenario: Scenario, proxy: Running, most: float) -> steady.Latencies:
+        """Latencies at half of the most that this proxy can do, so that all have the same room to breathe."""
+        program = steady.build(self._scratch)
+        return steady.run(
+            program, scenario, proxy.port, most * steady.SHARE, self._plan.seconds, self._cores.load)
 
     def _sample(
         self, scenario: Scenario, found: Found, proxy: Running, load: Load, cpu: float

@@ -36,6 +36,10 @@ LOAD_COLUMNS = [
     Column("req/s", "rate"),
     Column("p50 µs", "p50_us"),
     Column("p99 µs", "p99_us"),
+    Column("½ rate", "steady_rate"),
+    Column("p50 µs ½", "steady_p50_us"),
+    Column("p99 µs ½", "steady_p99_us"),
+    Column("p99.9 µs ½", "steady_p999_us"),
     Column("req/s 1 core", "rate_one_core"),
     Column("wrong", "wrong"),
 ]
@@ -57,10 +61,10 @@ def cost_key(found: list[Found]) -> str:
 
 
 def best_peer(found: list[Found], key: str) -> float | None:
-    """The lowest cost of another product, its access log off."""
+    """The lowest cost of another product in its ordinary form, its access log off."""
     costs = [
         one.median[key] for one in found
-        if one.rounds and one.failure is None and one.peer.name != OURS and not one.peer.log
+        if one.rounds and one.failure is None and one.peer.name != OURS and not one.peer.variant
     ]
     return min(costs, default=None)
 
@@ -126,6 +130,7 @@ class Report:
             "Everything is per request. ÷ best peer compares total cycles"
             " (CPU time where there are no hardware counters) with the cheapest other product, access log off.",
             "Costs: proxy, load and backend on one core. req/s, p50 and p99: load and backend on a second core.",
+            "½: a constant rate, half of the proxy's own req/s; latencies count from when a request was due.",
         ]
         if not self._machine["hardware_counters"]:
             by = "by callgrind for programs that valgrind runs" if self._machine["callgrind"] else "not at all"

@@ -16,12 +16,13 @@ KINDS: list[type[Peer]] = [Kontainers, Nginx, HAProxy26, HAProxy28, Envoy, Caddy
 
 
 def choose(names: list[str]) -> list[Peer]:
-    """The peers of these names, `NAME+log` with an access log; no names means all of them."""
+    """The peers of these names, or `NAME+VARIANT`; no names means all of them, each in its ordinary form."""
     kinds = {kind.name: kind for kind in KINDS}
     chosen = []
     for wanted in names or list(kinds):
-        name, plus, option = wanted.partition("+")
-        if name not in kinds or (plus and option != "log"):
-            raise SystemExit(f"found peer '{wanted}', wanted some of: {', '.join(kinds)}, each also as NAME+log")
-        chosen.append(kinds[name](log=bool(plus)))
+        name, plus, variant = wanted.partition("+")
+        if name not in kinds or (plus and variant not in kinds[name].variants):
+            known = [f"{kind.name}[+{'|+'.join(kind.variants)}]" for kind in KINDS]
+            raise SystemExit(f"found peer '{wanted}', wanted some of: {', '.join(known)}")
+        chosen.append(kinds[name](variant))
     return chosen

@@ -54,10 +54,13 @@ class Peer(ABC):
     """Whether the access log is on in the ordinary run too; the variant `NAME+log` switches it on for the others."""
     under_valgrind = False
     """Whether valgrind can run it."""
+    variants = ("log",)
+    """What may follow its name behind a plus."""
 
-    def __init__(self, log: bool = False) -> None:
-        self.log = log or self.logs_always
-        self.label = f"{self.name}+log" if log and not self.logs_always else self.name
+    def __init__(self, variant: str = "") -> None:
+        self.variant = variant
+        self.log = variant == "log" or (self.logs_always and variant != "quiet")
+        self.label = f"{self.name}+{variant}" if variant else self.name
 
     @abstractmethod
     def program(self) -> Path | None:

@@ -13,7 +13,18 @@ from harness import callgrind, place
 from .base import Peer, Setup
 
 
-def snapshot(setup: Setup) -> dict[str, Any]:
+OPTIONS: dict[str, Any] = {
+    "allow": ["127.0.0.0/8", "10.0.0.0/8"], "deny": ["10.1.0.0/16"],
+    "rateLimit": {"requests": 1_000_000, "per": 1_000, "burst": 1_000_000},
+    "maxBody": 1 << 30, "stripPrefix": "/none",
+    "requestHeaders": {"set": [{"name": "X-Tenant", "value": "bench"}], "remove": ["X-Debug"]},
+    "responseHeaders": {"set": [{"name": "X-Served-For", "value": "${host}"}], "remove": ["Server"]},
+    "securityHeaders": True,
+}
+"""What every rule does in the variant `rules`: one of each kind that passes a request on."""
+
+
+def snapshot(setup: Setup, options: dict[str, Any] | None = None) -> dict[str, Any]:
     """The edge's configuration; what is left out takes the product's default."""
     certificates = []
     if setup.scenario.tls:
@@ -36,6 +47,7 @@ def snapshot(setup: Setup) -> dict[str, Any]:
             {
                 "name": f"r{number}", "hosts": [host], "path": "/",
                 "endpoints": [{"address": f"127.0.0.1:{setup.backend}"}],
+                **({"options": options} if options else {}),
             }
             for number, host in enumerate(setup.hosts)
         ],
@@ -47,6 +59,7 @@ class Kontainers(Peer):
     title = "Kontainers"
     logs_always = True
     under_valgrind = True
+    variants = ("quiet", "rules")
     edge: Path = place.DEFAULT_EDGE
 
     def program(self) -> Path | None:
@@ -67,7 +80,7 @@ class Kontainers(Peer):
 
     def configure(self, setup: Setup) -> list[str]:
         path = setup.folder / "snapshot.json"
-        path.write_text(json.dumps(snapshot(setup)))
+        path.write_text(json.dumps(snapshot(setup, OPTIONS if self.variant == "rules" else None)))
         arguments = ["--snapshot", str(path), "--workers", "1"]
         if setup.counted and os.geteuid() == 0:
             # Valgrind takes its orders over pipes that only the user who started it may open.
