@@ -67,7 +67,7 @@ extension Worker {
 
     /// Status line, date and persistence. Whatever of the request is still to come decides whether the connection
     /// lasts.
-    private func beginAnswer(_ index: UInt32, status: Int) -> Buffer {
+    func beginAnswer(_ index: UInt32, status: Int) -> Buffer {
         let client = exchanges[index].client
         releaseUpstream(index, canPool: false)
         skipRequest(index)
@@ -110,7 +110,7 @@ extension Worker {
         }
     }
 
-    private func finishAnswer(_ index: UInt32) {
+    func finishAnswer(_ index: UInt32) {
         let client = exchanges[index].client
         guard let output = connections[client].output else { preconditionFailure("an answer without bytes") }
         account(index)

@@ -19,10 +19,12 @@ enum Answer: UInt8, CaseIterable {
     case denied
     case rateLimited
     case maintenance
+    case loop
+    case hopsMalformed
 
     var status: Int {
         switch self {
-        case .badRequest, .badTarget: 400
+        case .badRequest, .badTarget, .hopsMalformed: 400
         case .denied: 403
         case .requestTimeout: 408
         case .bodyTooLarge: 413
@@ -35,6 +37,7 @@ enum Answer: UInt8, CaseIterable {
         case .noEndpoint, .overloaded, .maintenance: 503
         case .connectFailed, .upstreamClosed, .upstreamMalformed: 502
         case .connectTimeout, .upstreamTimeout: 504
+        case .loop: 508
         }
     }
 
@@ -47,7 +50,7 @@ enum Answer: UInt8, CaseIterable {
         case .rateLimited: nil
         case .badRequest, .badTarget, .requestTimeout, .bodyTooLarge, .targetTooLong, .headTooLarge, .notImplemented,
             .versionNotSupported, .noRoute, .connectFailed, .connectTimeout, .upstreamClosed, .upstreamMalformed,
-            .upstreamTimeout, .denied:
+            .upstreamTimeout, .denied, .loop, .hopsMalformed:
             nil
         }
     }
@@ -74,6 +77,8 @@ enum Answer: UInt8, CaseIterable {
         case .denied: "403 Forbidden: this site does not serve your address.\n"
         case .rateLimited: "429 Too Many Requests: your address asks more often than this site allows.\n"
         case .maintenance: "503 Service Unavailable: this site is being worked on.\n"
+        case .loop: "508 Loop Detected: the request has come through here too often; a rule may lead back to itself.\n"
+        case .hopsMalformed: "400 Bad Request: Max-Forwards is to be one decimal number.\n"
         }
     }
 }

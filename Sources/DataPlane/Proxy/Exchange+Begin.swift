@@ -75,6 +75,7 @@ extension Worker {
         recordRule(index)
         let route = tables[currentTable].view.route(id)
         if route.hasOptions, !applyRules(index, route) { return }
+        if requestHead.countsHops, !mayGoFurther(index) { return }
         let limit = exchanges[index].bodyLimit
         if case .length(let count) = requestHead.framing, limit > 0, count > limit {
             return answer(index, .bodyTooLarge)

@@ -40,6 +40,7 @@ public final class Tally: Sendable {
     public let rateLimited = Counter()
     public let maintained = Counter()
     public let ruleRedirects = Counter()
+    public let loops = Counter()
     public let tableChanges = Counter()
 
     public init() {}
@@ -57,6 +58,7 @@ public final class Tally: Sendable {
             ("requests_without_endpoint_total", noEndpoint.current), ("requests_redirected_total", redirected.current),
             ("requests_denied_total", denied.current), ("requests_rate_limited_total", rateLimited.current),
             ("requests_in_maintenance_total", maintained.current),
+            ("requests_looping_total", loops.current),
             ("requests_redirected_by_rules_total", ruleRedirects.current),
             ("client_timeouts_total", clientTimeouts.current), ("client_aborts_total", clientAborts.current),
             ("upstream_connects_total", upstreamConnects.current), ("upstream_reused_total", upstreamReused.current),

@@ -79,6 +79,7 @@ extension KnownField {
         case .wwwAuthenticate: "www-authenticate"
         case .xPoweredBy: "x-powered-by"
         case .xAccelBuffering: "x-accel-buffering"
+        case .maxForwards: "max-forwards"
         }
     }
 
@@ -166,6 +167,8 @@ extension KnownField {
                 self = .contentType
             } else if named("x-powered-by") {
                 self = .xPoweredBy
+            } else if named("max-forwards") {
+                self = .maxForwards
             }
         case 13:
             if named("authorization") {

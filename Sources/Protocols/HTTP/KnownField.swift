@@ -20,7 +20,7 @@ public enum KnownField: UInt8, CaseIterable, Equatable, Sendable {
     case strictTransportSecurity, upgradeInsecureRequests, dnt, priority, secFetchDest
     case secFetchMode, secFetchSite, secFetchUser, secWebSocketKey, secWebSocketAccept
     case secWebSocketVersion, secWebSocketProtocol, secWebSocketExtensions, wwwAuthenticate, xPoweredBy
-    case xAccelBuffering
+    case xAccelBuffering, maxForwards
 
     /// Belongs to one connection and is never forwarded (RFC 9110 §7.6.1, with RFC 9112 §C.2.2 for `Proxy-Connection`
     /// and RFC 7540 §3.2.1 for `HTTP2-Settings`).
@@ -44,13 +44,14 @@ public enum KnownField: UInt8, CaseIterable, Equatable, Sendable {
     /// - `Content-Type`, `Content-Encoding`, `Content-Range`: they say what the body is;
     /// - `Authorization`, `Cookie`, `Set-Cookie`, `Origin`, the `Sec-Fetch-*` fields: who asks, and from which page;
     /// - `Forwarded`, `X-Forwarded-*`, `X-Real-IP`, `X-Request-ID`, `Via`: what proxies before us have established;
+    /// - `Max-Forwards`: with `Via` it is what ends a loop;
     /// - `Cache-Control`, `Vary`, `Strict-Transport-Security`: they bind caches and browsers.
     @inlinable public var mayBeDroppedByName: Bool {
         switch self {
         case .host, .contentLength, .contentType, .contentEncoding, .contentRange, .authorization, .cookie, .setCookie,
             .origin, .secFetchDest, .secFetchMode, .secFetchSite, .secFetchUser, .forwarded, .xForwardedFor,
             .xForwardedHost, .xForwardedProto, .xForwardedPort, .xForwardedPrefix, .xForwardedServer, .xRealIP,
-            .xRequestID, .via, .cacheControl, .vary, .strictTransportSecurity:
+            .xRequestID, .via, .maxForwards, .cacheControl, .vary, .strictTransportSecurity:
             false
         default: true
         }

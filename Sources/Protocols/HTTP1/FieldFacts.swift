@@ -22,6 +22,7 @@ struct FieldFacts {
     var hasUpgrade = false
 
     var expectsContinue = false
+    var countsHops = false
 
     init(side: Side, version: HTTPVersion) {
         self.side = side
@@ -69,6 +70,7 @@ struct FieldFacts {
             if version == .http11, end &- start == 12, bytes.equalsIgnoringCase("100-continue", at: start) {
                 expectsContinue = true
             }
+        case .via, .maxForwards: countsHops = true
         default: break
         }
         return nil

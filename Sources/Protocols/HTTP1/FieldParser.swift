@@ -84,7 +84,7 @@ extension KnownField {
     /// Whether `FieldFacts` wants to see the line.
     fileprivate var decidesFraming: Bool {
         switch self {
-        case .host, .connection, .contentLength, .transferEncoding, .upgrade, .expect: true
+        case .host, .connection, .contentLength, .transferEncoding, .upgrade, .expect, .via, .maxForwards: true
         default: false
         }
     }

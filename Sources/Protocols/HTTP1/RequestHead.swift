@@ -49,6 +49,9 @@ public struct RequestHead: ~Copyable {
     /// The client waits for `100 Continue` (RFC 9110 §10.1.1). Never in HTTP/1.0.
     public internal(set) var expectsContinue = false
 
+    /// A `Via` or `Max-Forwards` field is there: it may be that the request goes no further (RFC 9110 §7.6).
+    public internal(set) var countsHops = false
+
     /// `Connection: upgrade` and an `Upgrade` field are both there (RFC 9110 §7.8). Never in HTTP/1.0.
     public internal(set) var wantsUpgrade = false
 

@@ -66,6 +66,7 @@ extension RequestHead {
         }
         keepAlive = facts.keepAlive
         expectsContinue = facts.expectsContinue
+        countsHops = facts.countsHops
         wantsUpgrade = facts.wantsUpgrade
         upgradeStart = facts.upgradeStart
         upgradeEnd = facts.upgradeEnd
