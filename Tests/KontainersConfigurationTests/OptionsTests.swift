@@ -22,8 +22,8 @@ struct OptionsTests {
         return options
     }
 
-    @Test("is the same in the file and in labels")
-    func both() {
+    @Test("is read from the file")
+    func file() {
         let (configuration, diagnoses) = ConfigurationFile.read(
             """
             listeners: [{ name: web, address: ":80", protocol: http }]
@@ -48,10 +48,14 @@ struct OptionsTests {
             """, path: "f")
         #expect(diagnoses.isEmpty, "\(diagnoses)")
         #expect(configuration?.rules.first?.options == Self.wanted)
-        let stem = "kontainers.http.a."
+    }
+
+    @Test("is the same in both forms of labels", arguments: ["kontainers.http.a.", "kontainers."])
+    func labels(_ stem: String) {
         let (rules, told) = LabelGrammar.parse(
             labels: [
-                "kontainers.enable": "true", stem + "hosts": "a.test", stem + "path": "/api",
+                "kontainers.enable": "true", stem + (stem == "kontainers." ? "host" : "hosts"): "a.test",
+                stem + "path": "/api",
                 stem + "allow": "10.0.0.0/8, 2001:db8::/32", stem + "deny": "10.0.0.1",
                 stem + "requestHeaders.set.X-A.b": "a, ${client}", stem + "requestHeaders.add.X-C": "c",
                 stem + "requestHeaders.remove": "Cookie,X-D", stem + "responseHeaders.remove": "Server",

@@ -118,7 +118,7 @@ struct LabelReader {
         var groups: [String: Group] = [:]
         for (rest, key, value) in ours {
             let parts = rest.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
-            if parts.count == 1 {
+            if parts.count == 1 || Self.isNearOption(parts[0]) {
                 groups["", default: Group(kind: .http, name: "")].fields.append((rest, key, value))
                 continue
             }
@@ -136,7 +136,7 @@ struct LabelReader {
                 }
                 continue
             }
-            guard parts.count == 3 || parts.count > 3 && Schema.optionNames.contains(parts[2]),
+            guard parts.count == 3 || parts.count > 3 && Self.isNearOption(parts[2]),
                 Self.isRuleName(parts[1])
             else {
                 report(
@@ -149,6 +149,11 @@ struct LabelReader {
                 .append((parts[2...].joined(separator: "."), key, value))
         }
         return groups.sorted { $0.key < $1.key }.map(\.value)
+    }
+
+    /// Also what is none and was meant to be one belongs to its rule, which is not served without what it asked for.
+    private static func isNearOption(_ word: String) -> Bool {
+        RuleDeclaration.Kind(rawValue: word) == nil && Suggestion.nearest(to: word, among: Schema.optionNames) != nil
     }
 
     static func isRuleName(_ text: String) -> Bool {

@@ -11,7 +11,7 @@ extension LabelReader {
         var keys: [String: String] = [:]
         var optionLabels: [OptionLabel] = []
         for (written, key, value) in group.fields {
-            if group.kind == .http, !group.name.isEmpty, let label = OptionLabel(written, key: key, value: value) {
+            if group.kind == .http, let label = OptionLabel(written, key: key, value: value) {
                 optionLabels.append(label)
                 continue
             }
@@ -97,11 +97,12 @@ extension LabelReader {
         group.isFaulty = true
         let section = group.section
         let stem = group.name.isEmpty ? LabelGrammar.prefix : "kontainers.\(group.kind.rawValue).\(group.name)."
-        let near = Suggestion.nearest(to: written, among: section.spellings)
+        let first = String(written.prefix { $0 != "." })
+        let near = Suggestion.nearest(to: first, among: section.spellings)
         if let near, let meant = section.field(spelled: near) { group.guesses.insert(Self.longName(meant)) }
         let wanted: String
         if let near {
-            wanted = "did you mean \"\(stem)\(near)\"?"
+            wanted = "did you mean \"\(stem)\(near)\(Shown.plain(String(written.dropFirst(first.count))))\"?"
         } else if group.name.isEmpty, RuleDeclaration.Kind(rawValue: written) != nil {
             wanted = "wanted kontainers.\(written).NAME.FIELD"
         } else if group.name.isEmpty, Schema.httpLabels.field(spelled: written) != nil {

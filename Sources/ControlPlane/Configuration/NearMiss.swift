@@ -2,7 +2,7 @@
 enum NearMiss {
     private static let word = "kontainers"
     private static let firstWords = Set(
-        ["enable", "http", "tcp", "udp"] + Schema.shortLabels.spellings)
+        (["enable", "http", "tcp", "udp"] + Schema.shortLabels.spellings).map { $0.lowercased() })
 
     /// The label that was meant, or `nil` when `key` is nobody's of ours.
     static func meant(by key: String) -> String? {
@@ -22,6 +22,15 @@ enum NearMiss {
         else { return nil }
         let separator = key[end]
         let dotted = separator == "." ? rest : String(rest.map { $0 == separator ? "." : $0 })
-        return LabelGrammar.prefix + dotted.lowercased()
+        return LabelGrammar.prefix + spelled(dotted)
+    }
+
+    /// Options are spelled in both cases, and so may be what is behind them: a header's name, for instance.
+    private static func spelled(_ dotted: String) -> String {
+        let first = dotted.prefix { $0 != "." }
+        guard let option = Schema.optionNames.first(where: { $0.lowercased() == first.lowercased() }) else {
+            return dotted.lowercased()
+        }
+        return option + dotted.dropFirst(first.count)
     }
 }

@@ -79,7 +79,7 @@ enum Schema {
                 says: "Where its traffic goes: IPv4:port, [IPv6]:port or name:port."),
         ] + options)
 
-    static let shortLabels = Section(title: "the short form", fields: [host, path, port, ruleTLS, network])
+    static let shortLabels = Section(title: "the short form", fields: [host, path, port, ruleTLS, network] + options)
     static let httpLabels = Section(
         title: "an http rule", fields: [hosts, path, port, network, ruleTLS, listeners] + options)
     static let streamLabels = Section(
