@@ -2,7 +2,7 @@
 public struct RuleOptions: Equatable, Sendable, Encodable {
     enum CodingKeys: String, CodingKey {
         case allow, deny, requestHeaders, responseHeaders, stripPrefix, addPrefix, redirect, maxBody, maintenance,
-            securityHeaders, rateLimit
+            securityHeaders, rateLimit, retries
     }
 
     /// Networks (`10.0.0.0/8`, `2001:db8::/32`, or one address) whose clients are let in; with any, all others are
@@ -24,6 +24,8 @@ public struct RuleOptions: Equatable, Sendable, Encodable {
     /// Fields that have browsers protect their users are added to responses that lack them.
     public var securityHeaders = false
     public var rateLimit: RateLimit?
+    /// When a request is sent to a second endpoint; standard: see ``Retries``.
+    public var retries: Retries?
 
     /// Networks of `allow` and `deny` together.
     public static let networkLimit = 2_000
@@ -127,6 +129,7 @@ extension RuleOptions: Decodable {
         maintenance = try values.decodeIfPresent(Bool.self, forKey: .maintenance) ?? false
         securityHeaders = try values.decodeIfPresent(Bool.self, forKey: .securityHeaders) ?? false
         rateLimit = try values.decodeIfPresent(RateLimit.self, forKey: .rateLimit)
+        retries = try values.decodeIfPresent(Retries.self, forKey: .retries)
     }
 }
 

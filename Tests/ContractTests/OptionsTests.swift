@@ -12,12 +12,16 @@ struct OptionsTests {
         options.stripPrefix = "/a"
         options.redirect = Redirect(to: "https://b.test/", status: 301)
         options.rateLimit = RateLimit(requests: 3)
+        options.retries = Retries(on: [.timeout, .status504])
         let rule = Rule(name: "r", hosts: ["a.test"], options: options)
         #expect(try JSONDecoder().decode(Rule.self, from: JSONEncoder().encode(rule)) == rule)
         let short = try JSONDecoder().decode(
             Rule.self,
             from: Data(#"{"name":"r","options":{"maintenance":true,"responseHeaders":{"remove":["A"]}}}"#.utf8))
         #expect(short.options?.maintenance == true)
+        #expect(short.options?.retries == nil)
+        let retries = try JSONDecoder().decode(Retries.self, from: Data(#"{"on":["503"]}"#.utf8))
+        #expect(retries == Retries(on: [.status503]))
         #expect(short.options?.responseHeaders == HeaderChanges(remove: ["A"]))
         let plain = String(decoding: try JSONEncoder().encode(Rule(name: "r")), as: UTF8.self)
         #expect(!plain.contains("options"))

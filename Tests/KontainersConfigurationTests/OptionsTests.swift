@@ -19,6 +19,7 @@ struct OptionsTests {
         options.maintenance = true
         options.securityHeaders = true
         options.rateLimit = RateLimit(requests: 100, per: 60_000, burst: 200)
+        options.retries = Retries(attempts: 3, on: [.connect, .status503], budget: 50)
         return options
     }
 
@@ -45,6 +46,7 @@ struct OptionsTests {
                 maintenance: true
                 securityHeaders: true
                 rateLimit: { requests: 100, per: 1m, burst: 200 }
+                retries: { attempts: 3, on: [connect, 503], budget: 50 }
             """, path: "f")
         #expect(diagnoses.isEmpty, "\(diagnoses)")
         #expect(configuration?.rules.first?.options == Self.wanted)
@@ -62,7 +64,8 @@ struct OptionsTests {
                 stem + "replacePrefix": "/v1", stem + "redirect.to": "https://b.test/${path}",
                 stem + "redirect.status": "301", stem + "maxBody": "10MB", stem + "maintenance": "yes",
                 stem + "securityHeaders": "on", stem + "rateLimit.requests": "100", stem + "rateLimit.per": "1m",
-                stem + "rateLimit.burst": "200",
+                stem + "rateLimit.burst": "200", stem + "retries.attempts": "3",
+                stem + "retries.on": "connect,503", stem + "retries.budget": "50",
             ], container: (id: "1", name: "web"))
         #expect(told.isEmpty, "\(told)")
         #expect(rules.first?.options == Self.wanted)

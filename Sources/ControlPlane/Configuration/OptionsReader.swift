@@ -12,6 +12,7 @@ extension SectionReader {
         options.responseHeaders = headerChanges("responseHeaders", of: fields, .response)
         options.redirect = redirect(fields)
         options.rateLimit = rateLimit(fields)
+        options.retries = retries(fields)
         options.maxBody = number("maxBody", of: fields)
         options.maintenance = number("maintenance", of: fields) == 1
         options.securityHeaders = number("securityHeaders", of: fields) == 1
@@ -77,6 +78,15 @@ extension SectionReader {
         }
         return RateLimit(
             requests: requests, per: number("per", of: section) ?? 1_000, burst: number("burst", of: section))
+    }
+
+    private mutating func retries(_ fields: Fields) -> Retries? {
+        guard let section = section("retries", of: fields) else { return nil }
+        var retries = Retries()
+        if let attempts = number("attempts", of: section) { retries.attempts = attempts }
+        if section.has("on") { retries.on = texts("on", of: section).compactMap { Retries.Cause(rawValue: $0.text) } }
+        if let budget = number("budget", of: section) { retries.budget = budget }
+        return retries
     }
 
     private mutating func headerChanges(

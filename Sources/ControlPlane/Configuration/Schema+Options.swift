@@ -33,6 +33,20 @@ extension Schema {
                 says: "How many of them may come at once."),
         ])
 
+    static let retries = Section(
+        title: "retries",
+        fields: [
+            Field(
+                "attempts", .integer(Retries.attemptsRange), standard: "2",
+                says: "Endpoints that one request is sent to at most; those that take no connection do not count."),
+            Field(
+                "on", .several(.choice(Retries.Cause.allCases.map(\.rawValue)), limit: Retries.Cause.allCases.count),
+                standard: "connect, closed", says: "After which failures: connect, closed, timeout, 502, 503, 504."),
+            Field(
+                "budget", .integer(Retries.budgetRange), standard: "20",
+                says: "Retries for each hundred requests of the rule."),
+        ])
+
     static let options: [Field] = [
         Field(
             "allow", .several(.network, limit: listLimit), standard: "everybody",
@@ -48,6 +62,7 @@ extension Schema {
         Field(
             "maxBody", .size(0...Int.max), standard: "limits.bodyBytes",
             says: "Request body; 0 means no limit. Answer: 413."),
+        Field("retries", .section(retries), says: "When a request is sent to a second endpoint."),
         Field("stripPrefix", .text, says: "true (the rule's path) or a path: taken off in front for the upstream."),
         Field("addPrefix", .path, says: "A path that is put in front for the upstream."),
         Field("replacePrefix", .path, says: "A path that the upstream sees instead of the rule's path."),

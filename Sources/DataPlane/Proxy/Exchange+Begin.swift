@@ -87,6 +87,7 @@ extension Worker {
         }
         var candidates = Candidates(count: count, cursor: &cursors[id.index])
         exchanges[index].firstCandidate = UInt32(candidates.next() ?? 0)
+        if count > 1 { planRetries(index, route, id) }
         guard let head = forwardRequestHead(index) else { return answer(index, .headTooLarge) }
         appendWholeBody(index, to: head)
         exchanges[index].isReplayable = exchanges[index].requestBody.isFinished

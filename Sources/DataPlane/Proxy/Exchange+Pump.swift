@@ -82,7 +82,7 @@ extension Worker {
         exchanges[index].requestPhase = .sent
         releaseInputIfEmpty(exchanges[index].client)
         // Kept only where the request may have to be sent again: a wait for a response may be long.
-        if !connections[upstream].isReused { releaseOutput(upstream) }
+        if !keepsRequest(index, upstream) { releaseOutput(upstream) }
         return true
     }
 
@@ -105,6 +105,7 @@ extension Worker {
                 {
                 case .complete:
                     connections[upstream].scanned = 0
+                    if retriesStatus(index) { return false }
                     if takeResponseHead(index) { return true }
                     if exchanges[index].responsePhase == .finished { return false }
                     continue

@@ -63,6 +63,11 @@ struct Exchange: BitwiseCopyable {
     /// The client was told of a chunked response.
     var chunksResponse = false
     var chunksRequest = false
+    /// When it may go to another endpoint after it was sent to one, and how often it did.
+    var retries = RetryPolicy.standard
+    var retryCount: UInt8 = 0
+    /// The endpoint at which a pooled connection failed, so that it was sent there again.
+    var resentTo = Connection.nobody
     /// Interim responses passed on so far.
     var interimCount: UInt8 = 0
 

@@ -26,6 +26,8 @@ public final class Tally: Sendable {
     public let upstreamAborts = Counter()
     public let upstreamMalformed = Counter()
     public let upstreamRetries = Counter()
+    /// Requests that would have gone to another endpoint if the budget of their route had allowed it.
+    public let retriesRefused = Counter()
     public let upstreamsOpen = Counter()
     public let handshakes = Counter()
     public let handshakeFailures = Counter()
@@ -66,6 +68,7 @@ public final class Tally: Sendable {
             ("upstream_timeouts_total", upstreamTimeouts.current), ("upstream_aborts_total", upstreamAborts.current),
             ("upstream_malformed_total", upstreamMalformed.current),
             ("upstream_retries_total", upstreamRetries.current),
+            ("upstream_retries_refused_total", retriesRefused.current),
             ("upstream_connections_open", upstreamsOpen.current), ("tls_handshakes_total", handshakes.current),
             ("tls_handshake_failures_total", handshakeFailures.current),
             ("proxy_headers_total", proxyHeaders.current),

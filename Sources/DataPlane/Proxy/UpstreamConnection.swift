@@ -30,7 +30,8 @@ extension Worker {
             exchanges[index].attempts += 1
             exchanges[index].endpoint = endpoint.number
             // The next request begins behind what this one takes, or a neighbour of a dead endpoint gets two shares.
-            if exchanges[index].attempts > 1 {
+            // Not behind a retry: of two endpoints the failing one would always be the first.
+            if exchanges[index].attempts > 1, exchanges[index].retryCount == 0 {
                 Candidates.advance(&cursors[Int(exchanges[index].route)], past: Int(place))
             }
             if choice == .pooledOrFresh, let pooled = takePooled(endpoint.number) {
@@ -115,7 +116,7 @@ extension Worker {
     }
 
     /// Takes the upstream connection away from its exchange and answers what it had to send.
-    private func detach(_ index: UInt32) -> Buffer? {
+    func detach(_ index: UInt32) -> Buffer? {
         let upstream = exchanges[index].upstream
         let head = connections[upstream].output
         connections[upstream].output = nil
@@ -139,6 +140,8 @@ extension Worker {
     /// - Connecting failed: nothing was sent, so any request may go to the next candidate.
     /// - A pooled connection was closed before a byte of the response (the upstream's idle limit met our request half
     ///   way): an idempotent request is sent once more, on a fresh connection (RFC 9110 §9.2.2).
+    /// - A fresh connection was closed, or nothing came in time: an idempotent request may go to another endpoint
+    ///   (`Retrying`).
     /// - Anything else is answered.
     func upstreamFailed(_ index: UInt32, _ failure: UpstreamFailure) {
         let upstream = exchanges[index].upstream
@@ -146,7 +149,9 @@ extension Worker {
         case .refused, .connectTimeout:
             tally.upstreamConnectFailures.add()
             guard let head = detach(index) else { preconditionFailure("a connect without a request") }
-            guard exchanges[index].attempts < Self.attemptLimit, hasCandidate(index) else {
+            guard exchanges[index].retries.causes.contains(.connect), exchanges[index].attempts < Self.attemptLimit,
+                hasCandidate(index)
+            else {
                 buffers.give(head)
                 return answer(index, failure == .refused ? .connectFailed : .connectTimeout)
             }
@@ -154,28 +159,31 @@ extension Worker {
             takeUpstream(index, head, .pooledOrFresh)
         case .closed:
             let mayResend =
-                connections[upstream].isReused && exchanges[index].isReplayable && !exchanges[index].wasResent
-                && exchanges[index].method.isIdempotent
+                connections[upstream].isReused && exchanges[index].isReplayable
+                && exchanges[index].resentTo != exchanges[index].endpoint && exchanges[index].method.isIdempotent
             if mayResend, let head = detach(index) {
                 head.rewind()
                 exchanges[index].wasResent = true
+                exchanges[index].resentTo = exchanges[index].endpoint
                 exchanges[index].requestPhase = .streaming
                 exchanges[index].attempts -= 1
                 tally.upstreamRetries.add()
                 return takeUpstream(index, head, .fresh)
             }
             tally.upstreamAborts.add()
+            if retry(index, after: .closed) { return }
             answer(index, .upstreamClosed)
         case .malformed:
             tally.upstreamMalformed.add()
             answer(index, .upstreamMalformed)
         case .timeout:
             tally.upstreamTimeouts.add()
+            if exchanges[index].firstByte == 0, retry(index, after: .timeout) { return }
             answer(index, .upstreamTimeout)
         }
     }
 
-    private func hasCandidate(_ index: UInt32) -> Bool {
+    func hasCandidate(_ index: UInt32) -> Bool {
         let view = tables[Int(exchanges[index].table)].view
         let route = view.route(RouteID(number: exchanges[index].route))
         return exchanges[index].attempts < UInt32(route.endpointCount)

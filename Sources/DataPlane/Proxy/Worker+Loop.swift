@@ -1,3 +1,4 @@
+import Balancing
 import Telemetry
 import Bytes
 import Contract
@@ -114,6 +115,7 @@ extension Worker {
         trust(revision.trusted)
         while endpoints.count < revision.table.endpointIDLimit { endpoints.append(EndpointState()) }
         while cursors.count < revision.table.routeIDLimit { cursors.append(UInt32(truncatingIfNeeded: cursors.count)) }
+        while budgets.count < revision.table.routeIDLimit { budgets.append(RetryBudget()) }
         closePooled(notIn: slot.view)
         if old != currentTable, old < tables.count { releaseTable(old) }
         tally.tableChanges.add()

@@ -99,6 +99,9 @@ public final class Worker {
 
     var endpoints: [EndpointState] = []
     var cursors: [UInt32] = []
+    /// By route number, as the cursors: a change of the rule's options or endpoints fills none. A number that goes to
+    /// another rule brings at most one budget's savings with it.
+    var budgets: [RetryBudget] = []
     var listeners: [ListenerState] = []
     /// Clients with something to do that no event will announce: a request that came behind another, for instance.
     var resumable: [Token] = []

@@ -15,6 +15,7 @@ struct CompiledOptions: Sendable {
             record.responseFields = try add(options.responseHeaders, .response, .responseFields, name: name)
             if let redirect = options.redirect { try add(redirect) }
             if let limit = options.rateLimit { try add(limit, name: name, hashing: hashing) }
+            if let retries = options.retries { try add(retries) }
         } catch {
             throw RuleFault(message: error.message)
         }
@@ -116,6 +117,13 @@ struct CompiledOptions: Sendable {
         record.flags.insert(.rateLimit)
     }
 
+    private mutating func add(_ retries: Retries) throws(OptionFault) {
+        try retries.check()
+        record.retries = RetryPolicy(
+            attempts: UInt8(retries.attempts), causes: RetryPolicy.Causes(retries.on), budget: UInt8(retries.budget))
+        record.flags.insert(.retries)
+    }
+
     /// Nanoseconds.
     private static let longestBucket: UInt64 = 30 * 86_400 * 1_000_000_000
 
@@ -160,5 +168,21 @@ extension TableWriter {
         arena.store(record, at: header.options, optionsCount)
         optionsCount += 1
         return UInt32(optionsCount - 1)
+    }
+}
+
+extension RetryPolicy.Causes {
+    init(_ causes: [Retries.Cause]) {
+        self = []
+        for cause in causes {
+            switch cause {
+            case .connect: insert(.connect)
+            case .closed: insert(.closed)
+            case .timeout: insert(.timeout)
+            case .status502: insert(.status502)
+            case .status503: insert(.status503)
+            case .status504: insert(.status504)
+            }
+        }
     }
 }

@@ -16,6 +16,7 @@ public struct RouteOptions: Sendable, BitwiseCopyable {
         public static let securityFields = Flags(rawValue: 256)
         /// Fields of the response need what only the request says: its host or its ID.
         public static let remembersRequest = Flags(rawValue: 512)
+        public static let retries = Flags(rawValue: 1 << 12)
     }
 
     public var flags: Flags = []
@@ -27,6 +28,7 @@ public struct RouteOptions: Sendable, BitwiseCopyable {
     public var bucketTime: UInt64 = 0
     /// The same for every rule of this name in the life of a process.
     public var rateKey: UInt64 = 0
+    public var retries = RetryPolicy.standard
     public var requestFields = FieldChangeList()
     public var responseFields = FieldChangeList()
     var boundariesStart: UInt32 = 0

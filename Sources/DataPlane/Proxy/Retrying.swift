@@ -1,0 +1,59 @@
+import Balancing
+import Bytes
+import Engine
+import HTTP
+import HTTP1
+import Routing
+import Telemetry
+
+// Sending a request that failed at one endpoint to another of its pool: only what is idempotent (RFC 9110 §9.2.2), only
+// before the client has seen a byte, only from bytes that are still here, and within the route's budget.
+
+extension Worker {
+    /// Notes what the exchange's route allows, and what the request earns for those after it.
+    func planRetries(_ index: UInt32, _ route: Route, _ id: RouteID) {
+        let policy =
+            exchanges[index].rules.contains(.retries) ? options(index).retries : RetryPolicy.standard
+        exchanges[index].retries = policy
+        guard policy.sendsAgain else { return }
+        budgets[id.index].earn(percent: policy.budget)
+    }
+
+    /// Whether the bytes of a request that was sent are worth keeping until the response begins.
+    func keepsRequest(_ index: UInt32, _ upstream: UInt32) -> Bool {
+        guard exchanges[index].method.isIdempotent else { return false }
+        return connections[upstream].isReused || exchanges[index].retries.sendsAgain && hasCandidate(index)
+    }
+
+    /// Sends the request to another endpoint if it may go there. `false`: nothing was changed.
+    func retry(_ index: UInt32, after cause: RetryPolicy.Causes) -> Bool {
+        let policy = exchanges[index].retries
+        let exchange = exchanges[index]
+        guard !policy.causes.isDisjoint(with: cause), exchange.retryCount &+ 1 < policy.attempts,
+            exchange.isReplayable, exchange.method.isIdempotent, exchange.interimCount == 0, !exchange.responseBegan,
+            exchange.attempts < Self.attemptLimit, hasCandidate(index),
+            connections[exchange.upstream].output != nil
+        else { return false }
+        guard budgets[Int(exchange.route)].pay(now: loop.now) else {
+            tally.retriesRefused.add()
+            return false
+        }
+        guard let head = detach(index) else { preconditionFailure("a request without bytes") }
+        head.rewind()
+        exchanges[index].retryCount += 1
+        exchanges[index].requestPhase = .streaming
+        exchanges[index].connected = 0
+        exchanges[index].firstByte = 0
+        tally.upstreamRetries.add()
+        takeUpstream(index, head, .pooledOrFresh)
+        return true
+    }
+
+    /// Whether the response that `responseHead` begins was given up for another endpoint's.
+    @inline(__always)
+    func retriesStatus(_ index: UInt32) -> Bool {
+        guard responseHead.status >= 502 else { return false }
+        let cause = RetryPolicy.Causes(status: responseHead.status)
+        return !cause.isEmpty && retry(index, after: cause)
+    }
+}
