@@ -12,6 +12,7 @@ extension Worker {
     ///
     /// - Parameter retryAfter: seconds, where it is not the table that says how many; 0 is none.
     func answer(_ index: UInt32, _ answer: Answer, retryAfter: UInt64 = 0) {
+        exchanges[index].answered = answer
         let output = beginAnswer(index, status: answer.status)
         if retryAfter > 0 {
             output.append("Retry-After: ")
@@ -25,7 +26,10 @@ extension Worker {
         output.append("Content-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\nContent-Length: ")
         output.append(decimal: UInt64(answer.text.utf8CodeUnitCount))
         output.append("\r\n\r\n")
-        if exchanges[index].method != .head { output.append(answer.text) }
+        if exchanges[index].method != .head {
+            output.append(answer.text)
+            exchanges[index].responseBody.moved &+= UInt64(answer.text.utf8CodeUnitCount)
+        }
         finishAnswer(index)
     }
 
@@ -133,7 +137,7 @@ extension Worker {
     /// Answers what never became an exchange (a head that is malformed or too late), and ends the connection.
     func refuse(_ client: UInt32, _ answer: Answer, _ reason: StaticString) {
         count(status: answer.status)
-        recordRefusal(client, answer.status, reason)
+        recordRefusal(client, answer, reason)
         let output = outputBuffer(client)
         output.append("HTTP/1.1 ")
         output.append(decimal: UInt64(answer.status))

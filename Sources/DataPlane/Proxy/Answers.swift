@@ -41,6 +41,33 @@ enum Answer: UInt8, CaseIterable {
         }
     }
 
+    /// What the access record says of it: who kept the request from being served, and why.
+    var verdict: (by: Party, reason: StaticString) {
+        switch self {
+        case .badRequest: (.client, "bad request")
+        case .badTarget: (.client, "bad target")
+        case .requestTimeout: (.client, "request timeout")
+        case .bodyTooLarge: (.client, "body too large")
+        case .targetTooLong: (.client, "target too long")
+        case .headTooLarge: (.client, "head too large")
+        case .notImplemented: (.client, "not implemented")
+        case .versionNotSupported: (.client, "version not supported")
+        case .noRoute: (.proxy, "no route")
+        case .noEndpoint: (.proxy, "no endpoint")
+        case .overloaded: (.proxy, "overloaded")
+        case .connectFailed: (.upstream, "connect failed")
+        case .connectTimeout: (.upstream, "connect timeout")
+        case .upstreamClosed: (.upstream, "closed")
+        case .upstreamMalformed: (.upstream, "malformed")
+        case .upstreamTimeout: (.upstream, "timeout")
+        case .denied: (.proxy, "denied")
+        case .rateLimited: (.proxy, "rate limited")
+        case .maintenance: (.proxy, "maintenance")
+        case .loop: (.proxy, "loop")
+        case .hopsMalformed: (.client, "malformed Max-Forwards")
+        }
+    }
+
     /// Whether a client may expect better luck soon, and in how many seconds.
     var retryAfter: StaticString? {
         switch self {

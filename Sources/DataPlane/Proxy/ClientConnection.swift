@@ -45,6 +45,7 @@ extension Worker {
         switch session.handshake() {
         case .done:
             tally.handshakes.add()
+            noteHandshake(index)
             connections[index].phase = .readingHead
             connections[index].isReadable = true
             loop.timers.set(index, at: loop.now &+ tunables.head)
@@ -86,7 +87,10 @@ extension Worker {
             let buffer = inputBuffer(index)
             switch receive(index, into: buffer) {
             case .bytes:
-                if wasIdle { loop.timers.set(index, at: loop.now &+ tunables.head) }
+                if wasIdle {
+                    loop.timers.set(index, at: loop.now &+ tunables.head)
+                    connections[index].headBegan = loop.now
+                }
             case .wouldBlock: return rest(index)
             case .endOfStream, .failed:
                 if !buffer.isEmpty { tally.clientAborts.add() }
@@ -132,6 +136,9 @@ extension Worker {
         connections[index].phase = .readingHead
         connections[index].exchange = Connection.nobody
         releaseInputIfEmpty(index)
+        connections[index].waitingSince = loop.now
+        // What is here already has waited for nothing but its turn.
+        if connections[index].input != nil { connections[index].headBegan = loop.now }
         if connections[index].output != nil {
             loop.timers.set(index, at: loop.now &+ tunables.responseIdle)
             if connections[index].isWritable { resume(index) }

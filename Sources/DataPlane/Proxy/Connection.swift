@@ -63,6 +63,12 @@ struct Connection: BitwiseCopyable {
     /// To be sent. Held only while bytes are in it.
     var output: Buffer?
     var session: TLSSession?
+    /// Client, nanoseconds of the monotonic clock: since when its next request is waited for (accept, the end of the
+    /// TLS handshake, the end of the exchange before), and when that request's first byte was here.
+    var waitingSince: UInt64 = 0
+    var headBegan: UInt64 = 0
+    /// Client: microseconds from accept to the end of the TLS handshake, until a record has told them; 0 afterwards.
+    var handshakeTime: UInt32 = 0
     /// The other end: the socket's, or what a PROXY protocol header said in its place.
     var peer: SocketAddress
 

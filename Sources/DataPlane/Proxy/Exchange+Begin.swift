@@ -17,7 +17,7 @@ extension Worker {
         var exchange = Exchange(
             client: client, table: UInt32(currentTable), method: requestHead.method, version: requestHead.version,
             clientPersists: requestHead.keepAlive && !isDraining, requestBody: BodyProgress(requestHead.framing),
-            began: loop.now, bodyLimit: tunables.bodyBytes)
+            headBegan: connections[client].headBegan, began: loop.now, bodyLimit: tunables.bodyBytes)
         exchange.headBytes = UInt32(truncatingIfNeeded: requestHead.byteCount)
         exchange.wantsUpgrade = requestHead.wantsUpgrade && !wantsCleartextHTTP2(input.readable)
         exchange.chunksRequest = exchange.requestBody.kind == .chunked

@@ -59,6 +59,8 @@ struct Exchange: BitwiseCopyable {
     var responseBegan = false
     /// A pooled connection failed before any byte of a response, and the request was sent again.
     var wasResent = false
+    /// A connection was made for it: none was pooled, or none that worked.
+    var hasDialled = false
     var wantsUpgrade = false
     /// The client was told of a chunked response.
     var chunksResponse = false
@@ -76,9 +78,14 @@ struct Exchange: BitwiseCopyable {
 
     var status: UInt16 = 0
     var end = EndCause.complete
-    /// Nanoseconds of the monotonic clock: the head was complete; the upstream connection was there; the response head
-    /// had come. 0 for what did not happen.
+    /// Which answer of ours it was; `nil` for a redirect.
+    var answered: Answer?
+    /// Nanoseconds of the monotonic clock when the events of the turn arrived in which it happened: the head's first
+    /// byte was here; the head was complete; an upstream was looked for; the upstream connection was there; the first
+    /// byte of a response was. 0 for what did not happen.
+    var headBegan: UInt64
     var began: UInt64
+    var chosen: UInt64 = 0
     var connected: UInt64 = 0
     var firstByte: UInt64 = 0
     /// What the route does beside passing the request on.
@@ -109,6 +116,53 @@ enum EndCause: UInt8 {
         case .upstreamMalformed: "upstream malformed"
         case .drained: "drained"
         }
+    }
+
+    /// Who ended the exchange. `nil`: nobody, it is complete; or its answer says who.
+    var party: Party? {
+        switch self {
+        case .complete, .answered: nil
+        case .clientClosed, .clientTimeout: .client
+        case .upstreamClosed, .upstreamTimeout, .upstreamMalformed: .upstream
+        case .drained: .proxy
+        }
+    }
+}
+
+/// The three that take part in an exchange.
+enum Party: UInt8 {
+    case client, upstream, proxy
+
+    var name: StaticString {
+        switch self {
+        case .client: "client"
+        case .upstream: "upstream"
+        case .proxy: "proxy"
+        }
+    }
+}
+
+/// The part of its way on which an exchange ended.
+enum Step: UInt8 {
+    case head, route, connect, firstByte, body
+
+    var name: StaticString {
+        switch self {
+        case .head: "head"
+        case .route: "route"
+        case .connect: "connect"
+        case .firstByte: "first_byte"
+        case .body: "body"
+        }
+    }
+}
+
+extension Exchange {
+    /// The first step that has no end.
+    var step: Step {
+        if firstByte != 0 { return .body }
+        if connected != 0 { return .firstByte }
+        return chosen != 0 ? .connect : .route
     }
 }
 

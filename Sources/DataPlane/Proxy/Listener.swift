@@ -70,6 +70,7 @@ extension Worker {
         var connection = Connection(socket: socket, role: .client, phase: .readingHead, peer: peer)
         connection.listener = listener
         connection.isWritable = true
+        connection.waitingSince = loop.now
         connection.isTrusted = !trusted.isEmpty && trusted.contains(peer)
         let isSecure = listeners[Int(listener)].isSecure
         switch firstPhase(listener, connection.isTrusted) {

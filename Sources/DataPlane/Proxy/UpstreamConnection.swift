@@ -24,6 +24,8 @@ extension Worker {
         let view = tables[Int(exchanges[index].table)].view
         let list = view.endpoints(of: view.route(RouteID(number: exchanges[index].route)))
         let count = UInt32(list.count)
+        if exchanges[index].chosen == 0 { exchanges[index].chosen = loop.now }
+        exchanges[index].connected = 0
         while exchanges[index].attempts < min(count, Self.attemptLimit) {
             let place = (exchanges[index].firstCandidate &+ exchanges[index].attempts) % count
             let endpoint = list[Int(place)]
@@ -41,6 +43,7 @@ extension Worker {
                 exchanges[index].connected = loop.now
                 return pump(index)
             }
+            exchanges[index].hasDialled = true
             if let fresh = dial(endpoint, view.endpoint(endpoint)) { return attach(fresh, to: index, head) }
             tally.upstreamConnectFailures.add()
         }

@@ -1,0 +1,34 @@
+import Bytes
+import Engine
+import Telemetry
+
+// Lines are gathered in a large buffer and handed over together.
+
+extension Worker {
+    /// A buffer of lines is handed over when it is this full, or this old.
+    private static let logBytesWanted = 32_768
+    private static let logAgeLimit: UInt64 = 200_000_000
+
+    /// Puts a finished record among the lines and gives its buffer back.
+    func emit(_ record: Buffer) {
+        let lines = logBuffer ?? buffers.take(.large)
+        if logBuffer == nil {
+            logBuffer = lines
+            logSince = loop.now
+        }
+        lines.append(record.readable)
+        buffers.give(record)
+        if lines.count >= Self.logBytesWanted { flushLog() }
+    }
+
+    func flushLogIfDue() {
+        if logBuffer != nil, loop.now &- logSince >= Self.logAgeLimit { flushLog() }
+    }
+
+    func flushLog() {
+        guard let lines = logBuffer else { return }
+        logBuffer = nil
+        tally.logLinesLost.add(UInt64(log.hand(over: lines.readable)))
+        buffers.give(lines)
+    }
+}

@@ -1,0 +1,81 @@
+import Bytes
+import Engine
+import HTTP
+import HTTP1
+import Kernel
+import Routing
+import Telemetry
+
+// The first half of a record: who asked for what.
+
+/// Room in a record, in bytes: what strangers sent is cut so that the rest always fits.
+enum RecordRoom {
+    /// Kept for the second half.
+    static let ending = 640
+    /// Kept for the rule's name as well; one that is longer when escaped is left out.
+    static let rule = 96
+    /// Kept behind the host, so that a target can still be told.
+    static let target = 1_024
+    /// Kept behind what comes before the host.
+    static let host = 1_536
+}
+
+extension Worker {
+    /// The first half, or `nil` when there is no access log.
+    func beginRecord(_ client: UInt32, _ input: Buffer) -> Buffer? {
+        guard writesRecords else { return nil }
+        let record = buffers.take(.small)
+        let bytes = input.readable
+        let isTrusted = connections[client].isTrusted
+        openRecord(client, isTrusted ? spokenFor(client, bytes) : connections[client].peer, record)
+        record.append(",\"id\":\"")
+        if !isTrusted || !appendKeptID(bytes, to: record) { record.append(requestIDs.current) }
+        record.append("\",\"method\":\"")
+        record.append(
+            json: bytes.extracting(requestHead.methodStart..<requestHead.methodEnd), leaving: RecordRoom.host)
+        record.append("\",\"host\":\"")
+        record.append(json: bytes.extracting(requestHead.hostStart..<requestHead.hostEnd), leaving: RecordRoom.target)
+        record.append("\",\"target\":\"")
+        record.append(
+            json: bytes.extracting(requestHead.targetStart..<requestHead.targetEnd),
+            leaving: RecordRoom.ending + RecordRoom.rule)
+        record.append("\"")
+        return record
+    }
+
+    /// The rule's name, once it is known. Names are escaped when the table is built.
+    func recordRule(_ index: UInt32) {
+        guard let record = exchanges[index].record else { return }
+        let view = tables[Int(exchanges[index].table)].view
+        let name = view.name(of: view.route(RouteID(number: exchanges[index].route)))
+        guard record.room >= name.count + RecordRoom.ending + 16 else { return }
+        record.append(",\"rule\":\"")
+        record.append(name)
+        record.append("\"")
+    }
+
+    func openRecord(_ client: UInt32, _ address: SocketAddress, _ record: Buffer) {
+        let wall = loop.wall
+        let second = wall / 1_000_000_000
+        let time = logTime ?? buffers.take(.small)
+        if second != logSecond || logTime == nil {
+            time.clear()
+            time.append("{\"time\":\"")
+            CivilTime(unixSeconds: second).append(to: time)
+            time.append(UInt8(ascii: "."))
+            logTime = time
+            logSecond = second
+        }
+        record.append(time.readable)
+        let milliseconds = wall / 1_000_000 % 1_000
+        if milliseconds < 100 { record.append(UInt8(ascii: "0")) }
+        if milliseconds < 10 { record.append(UInt8(ascii: "0")) }
+        record.append(decimal: milliseconds)
+        record.append("Z\",\"client\":\"")
+        append(address, to: record)
+        record.append("\",\"listener\":\"")
+        let name = listeners[Int(connections[client].listener)].name
+        record.append(json: name.span, leaving: RecordRoom.host)
+        record.append("\"")
+    }
+}
