@@ -19,10 +19,12 @@ private let bodies: [(String, String)] = [
 
 @Suite("Chunked bodies")
 struct ChunkedTests {
-    @Test("data comes out, extensions and trailers do not, however the bytes are cut", arguments: bodies)
+    @Test("data and trailers come out, extensions do not, however the bytes are cut", arguments: bodies)
     func data(_ text: String, _ data: String) {
         let bytes = Array(text.utf8)
-        let expected = ReadBody(data: Array(data.utf8), consumed: bytes.count, outcome: .ended)
+        let trailers = text.hasSuffix("ü\r\n\r\n") ? "Trailer: x\r\nEmpty:\r\nOther:\t ü\r\n" : ""
+        let expected = ReadBody(
+            data: Array(data.utf8), trailers: Array(trailers.utf8), consumed: bytes.count, outcome: .ended)
         let followed = bytes + Array("GET / HTTP/1.1\r\n".utf8)
         #expect(readBody(bytes, .chunked) == expected)
         #expect(readBody(followed, .chunked) == expected)
@@ -122,6 +124,10 @@ struct ChunkedTests {
         #expect(readBody(body(8193)).outcome == .refused(.trailersTooLong))
         #expect(readBody("0\r\n" + String(repeating: "X:\r\n", count: 2049)).outcome == .refused(.trailersTooLong))
         #expect(readBody("0\r\n" + String(repeating: "X", count: 8193)).outcome == .refused(.trailersTooLong))
+        let lines = String(repeating: "X:\r\n", count: 64)
+        #expect(readBody("0\r\n\(lines)\r\n").trailers == Array(lines.utf8))
+        #expect(readBody("0\r\n\(lines)\r\n").outcome == .ended)
+        #expect(readBody("0\r\n\(lines)X").outcome == .refused(.trailersTooLong))
     }
 
     @Test("a chunk's data comes as one run for each piece of it")

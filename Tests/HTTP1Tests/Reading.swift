@@ -134,6 +134,7 @@ struct ReadBody: Equatable {
     }
 
     var data: [UInt8] = []
+    var trailers: [UInt8] = []
     var consumed = 0
     var outcome: Outcome = .wantsMore
 }
@@ -150,6 +151,10 @@ func readBody(_ bytes: [UInt8], _ framing: BodyFraming, cuts: [Int] = []) -> Rea
                 precondition(count > 0 && offset >= 0 && offset + count <= consumed)
                 body.data += bytes[(body.consumed + offset)..<(body.consumed + offset + count)]
                 body.consumed += consumed
+            case .trailer(let offset, let count, let consumed):
+                precondition(count > 0 && offset >= 0 && offset + count <= consumed)
+                body.trailers += bytes[(body.consumed + offset)..<(body.consumed + offset + count)]
+                body.consumed += consumed
             case .needMore(let consumed):
                 body.consumed += consumed
                 wantsMore = true
@@ -162,6 +167,7 @@ func readBody(_ bytes: [UInt8], _ framing: BodyFraming, cuts: [Int] = []) -> Rea
                 body.outcome = .refused(error)
                 // Where the fault was met depends on the cuts; that it was does not.
                 body.consumed = 0
+                body.trailers = []
                 return body
             }
         }

@@ -21,6 +21,8 @@ extension Worker {
         exchange.headBytes = UInt32(truncatingIfNeeded: requestHead.byteCount)
         exchange.wantsUpgrade = requestHead.wantsUpgrade && !wantsCleartextHTTP2(input.readable)
         exchange.chunksRequest = exchange.requestBody.kind == .chunked
+        exchange.requestBody.passesTrailers = exchange.chunksRequest
+        exchange.takesTrailers = requestHead.takesTrailers
         requestIDs.advance()
         exchange.record = beginRecord(client, input)
         guard !tables.isEmpty, let token = exchanges.admit(exchange) else {
@@ -108,6 +110,7 @@ extension Worker {
     /// Leaves the exchange's slot. The connections have been seen to.
     func end(_ index: UInt32) {
         if let remembered = exchanges[index].remembered { buffers.give(remembered) }
+        releaseTrailers(index)
         let slot = Int(exchanges[index].table)
         tables[slot].exchangeCount -= 1
         if slot != currentTable { releaseTable(slot) }

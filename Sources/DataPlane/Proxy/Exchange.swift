@@ -70,6 +70,8 @@ struct Exchange: BitwiseCopyable {
     var retryCount: UInt8 = 0
     /// The endpoint at which a pooled connection failed, so that it was sent there again.
     var resentTo = Connection.nobody
+    /// The client takes trailers of a response (RFC 9110 §10.1.4).
+    var takesTrailers = false
     /// Interim responses passed on so far.
     var interimCount: UInt8 = 0
 
@@ -177,6 +179,10 @@ struct BodyProgress: BitwiseCopyable {
     var remaining: UInt64 = 0
     /// Bytes of content moved so far.
     var moved: UInt64 = 0
+    /// Trailers go on: the source may send some, and the target takes them.
+    var passesTrailers = false
+    /// The lines of the trailer section that have come; only where they go on, and until they are sent.
+    var trailers: Buffer?
     var decoder: BodyDecoder
 
     init(_ framing: BodyFraming) {

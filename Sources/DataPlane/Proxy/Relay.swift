@@ -47,6 +47,10 @@ extension Worker {
                 }
                 continue
             }
+            if body.trailers != nil, body.decoder.isFinished {
+                sendTrailers(to: target, &body)
+                continue
+            }
             if body.isFinished {
                 releaseInputIfEmpty(source)
                 return .finished
@@ -137,8 +141,13 @@ extension Worker {
             case .needMore(let consumed):
                 // The decoder keeps what it needs of an unfinished line, so everything is consumed.
                 input.consume(consumed)
+            case .trailer(let offset, let count, let consumed):
+                if chunked { keepTrailers(bytes.extracting(offset..<offset + count), &body) }
+                input.consume(consumed)
             case .end(let consumed):
                 input.consume(consumed)
+                // They are sent when the output is empty, which has room for them then.
+                if body.trailers != nil { return true }
                 body.isFinished = true
                 if chunked { output.append("0\r\n\r\n") }
             case .refused: return false

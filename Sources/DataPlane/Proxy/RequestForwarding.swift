@@ -35,7 +35,7 @@ extension Worker {
         let bytes = input.readable
         writeRequestLine(bytes, path, output)
         let requestIDField = copyFields(index, bytes, output)
-        writeFraming(index, output)
+        writeFraming(index, bytes, output)
         writeForwarding(client, bytes, output)
         if rules.contains(.requestFields) { writeRequestFields(index, bytes, output) }
         if requestIDField == 0 {
@@ -108,19 +108,25 @@ extension Worker {
         output.append("\r\n")
     }
 
-    private func writeFraming(_ index: UInt32, _ output: Buffer) {
+    private func writeFraming(_ index: UInt32, _ bytes: Span<UInt8>, _ output: Buffer) {
         switch requestHead.framing {
         case .none, .untilClose: break
         case .length(let count):
             output.append("Content-Length: ")
             output.append(decimal: count)
             output.append("\r\n")
-        case .chunked: output.append("Transfer-Encoding: chunked\r\n")
+        case .chunked:
+            output.append("Transfer-Encoding: chunked\r\n")
+            if requestHead.namesTrailers { announceTrailers(bytes, output, ofRequest: true) }
         }
-        if exchanges[index].wantsUpgrade, let input = connections[exchanges[index].client].input {
-            output.append("Connection: upgrade\r\nUpgrade: ")
-            output.append(input.readable.extracting(requestHead.upgradeStart..<requestHead.upgradeEnd))
-            output.append("\r\n")
+        let takesTrailers = requestHead.takesTrailers
+        if exchanges[index].wantsUpgrade {
+            output.append(takesTrailers ? "Connection: upgrade, TE\r\nUpgrade: " : "Connection: upgrade\r\nUpgrade: ")
+            output.append(bytes.extracting(requestHead.upgradeStart..<requestHead.upgradeEnd))
+            output.append(takesTrailers ? "\r\nTE: trailers\r\n" : "\r\n")
+        } else if takesTrailers {
+            // RFC 9110 §10.1.4: whoever sends TE names it in Connection.
+            output.append("Connection: TE\r\nTE: trailers\r\n")
         }
     }
 

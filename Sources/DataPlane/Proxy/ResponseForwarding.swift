@@ -69,6 +69,8 @@ extension Worker {
             exchanges[index].chunksResponse = exchanges[index].version == .http11
             if exchanges[index].version == .http10 { exchanges[index].clientPersists = false }
         }
+        exchanges[index].responseBody.passesTrailers =
+            exchanges[index].takesTrailers && exchanges[index].chunksResponse && responseHead.framing == .chunked
         // The rest of the request will not be read: the connection cannot be used again.
         if exchanges[index].requestPhase == .streaming, !exchanges[index].requestBody.isFinished,
             responseHead.status >= 400
@@ -128,6 +130,7 @@ extension Worker {
             output.append("\r\n")
         }
         if exchanges[index].chunksResponse { output.append("Transfer-Encoding: chunked\r\n") }
+        if responseHead.namesTrailers, exchanges[index].responseBody.passesTrailers { announceTrailers(bytes, output) }
         // RFC 9110 §6.6.1: one who forwards a response without a date adds it.
         if !hasDate { appendDate(to: output) }
         appendPersistence(index, to: output)

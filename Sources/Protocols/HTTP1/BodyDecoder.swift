@@ -10,6 +10,11 @@ public struct BodyDecoder: Equatable, Sendable, BitwiseCopyable {
         /// `count` bytes from `offset` on are data of the body. `count` is not zero; `offset + count <= consumed`.
         case data(offset: Int, count: Int, consumed: Int)
 
+        /// `count` bytes from `offset` on belong to the trailer section (RFC 9112 §7.1.2): the next part of whole lines
+        /// `name ":" value CRLF`, with whitespace around the value as it came. They are checked: a name is a token, a
+        /// value text. `count` is not zero.
+        case trailer(offset: Int, count: Int, consumed: Int)
+
         /// Nothing more can be said without more bytes.
         case needMore(consumed: Int)
 
@@ -57,8 +62,8 @@ public struct BodyDecoder: Equatable, Sendable, BitwiseCopyable {
 
     /// Looks at the bytes that follow those consumed so far. After `.end` it wants more bytes for ever.
     ///
-    /// Call it until it says something other than `.data`. For a length or `untilClose` all bytes that are there are
-    /// one run of data; in chunked, all that are there of one chunk.
+    /// Call it until it says something other than `.data` and `.trailer`. For a length or `untilClose` all bytes that
+    /// are there are one run of data; in chunked, all that are there of one chunk.
     public mutating func next(_ bytes: Span<UInt8>) -> Step {
         switch kind {
         case .counted:
@@ -76,7 +81,7 @@ public struct BodyDecoder: Equatable, Sendable, BitwiseCopyable {
         case .chunked:
             let step = chunks.next(bytes)
             switch step {
-            case .data, .needMore: break
+            case .data, .trailer, .needMore: break
             case .end: kind = .ended
             case .refused(let error):
                 kind = .refused

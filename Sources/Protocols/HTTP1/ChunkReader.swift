@@ -15,11 +15,15 @@ enum ChunkLimits {
 
     /// Bytes of all trailer lines, the last empty one not counted.
     static let trailerBytes = 8192
+
+    /// Lines of a trailer section.
+    static let trailerLines = 64
 }
 
 /// The state of a chunked body (RFC 9112 §7.1), byte by byte except in data.
 ///
-/// Extensions and trailers are checked and dropped (§7.1.1, §7.1.2 permit it).
+/// Extensions are checked and dropped (§7.1.1 has recipients ignore those they do not know); trailers are checked and
+/// handed out.
 struct ChunkReader: Equatable, Sendable {
     private enum Expecting: UInt8 {
         /// `chunk-size`: its first digit; the digits after it.
@@ -43,6 +47,7 @@ struct ChunkReader: Equatable, Sendable {
     private var digits: UInt8 = 0
     private var extensionBytes: UInt16 = 0
     private var trailerBytes: UInt16 = 0
+    private var trailerLines: UInt8 = 0
     private var unpaid: UInt32 = 0
     private var size: UInt64 = 0
 
@@ -57,7 +62,7 @@ struct ChunkReader: Equatable, Sendable {
                 if size == 0 { expecting = .dataCarriageReturn }
                 return .data(offset: at, count: run, consumed: at &+ run)
             }
-            if expecting == .lastLineFeed, bytes[at] == .lineFeed { return .end(consumed: at &+ 1) }
+            if expecting.rawValue >= Expecting.trailer.rawValue { return nextTrailer(bytes, from: at) }
             switch take(bytes[at]) {
             case .moved(let next): expecting = next
             case .refused(let error): return .refused(error)
@@ -65,6 +70,23 @@ struct ChunkReader: Equatable, Sendable {
             at &+= 1
         }
         return .needMore(consumed: at)
+    }
+
+    /// Runs of the lines of the trailer section, then the end. The CRLF of the empty line belongs to no run.
+    private mutating func nextTrailer(_ bytes: Span<UInt8>, from start: Int) -> BodyDecoder.Step {
+        var at = start
+        while at < bytes.count {
+            let byte = bytes[at]
+            if expecting == .lastLineFeed { return byte == .lineFeed ? .end(consumed: at &+ 1) : .refused(.bareCR) }
+            if expecting == .trailer, byte == .carriageReturn, at > start { break }
+            switch takeTrailer(byte) {
+            case .moved(let next): expecting = next
+            case .refused(let error): return .refused(error)
+            }
+            at &+= 1
+        }
+        if at == start || expecting == .lastLineFeed { return .needMore(consumed: at) }
+        return .trailer(offset: start, count: at &- start, consumed: at)
     }
 
     @inline(__always)
@@ -82,10 +104,8 @@ struct ChunkReader: Equatable, Sendable {
             return .refused(byte == .lineFeed ? .bareLF : .chunkDataUnterminated)
         case .dataLineFeed:
             return byte == .lineFeed ? .moved(.size) : .refused(.bareCR)
-        case .trailer, .trailerName, .trailerValue, .trailerLineFeed, .lastLineFeed:
-            return takeTrailer(byte)
-        case .data:
-            preconditionFailure("data is taken as runs, in next")
+        case .data, .trailer, .trailerName, .trailerValue, .trailerLineFeed, .lastLineFeed:
+            preconditionFailure("data and trailers are taken as runs, in next")
         }
     }
 
@@ -173,9 +193,8 @@ struct ChunkReader: Equatable, Sendable {
     }
 
     private mutating func takeTrailer(_ byte: UInt8) -> Outcome {
-        if expecting == .trailerLineFeed || expecting == .lastLineFeed {
-            // The LF of the empty line has been taken in `next`.
-            return byte == .lineFeed && expecting == .trailerLineFeed ? countedTrailer(.trailer) : .refused(.bareCR)
+        if expecting == .trailerLineFeed {
+            return byte == .lineFeed ? countedTrailer(.trailer) : .refused(.bareCR)
         }
         if byte == .lineFeed { return .refused(.bareLF) }
         if byte == .carriageReturn {
@@ -186,7 +205,13 @@ struct ChunkReader: Equatable, Sendable {
             return byte.isText ? countedTrailer(.trailerValue) : .refused(.trailerMalformed)
         }
         // A name: at least one token byte, then the colon.
-        if ByteSet.token.contains(byte) { return countedTrailer(.trailerName) }
+        if ByteSet.token.contains(byte) {
+            if expecting == .trailer {
+                trailerLines &+= 1
+                if Int(trailerLines) > ChunkLimits.trailerLines { return .refused(.trailersTooLong) }
+            }
+            return countedTrailer(.trailerName)
+        }
         if byte == .colon, expecting == .trailerName { return countedTrailer(.trailerValue) }
         return .refused(.trailerMalformed)
     }

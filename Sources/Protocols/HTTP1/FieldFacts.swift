@@ -23,6 +23,8 @@ struct FieldFacts {
 
     var expectsContinue = false
     var countsHops = false
+    var takesTrailers = false
+    var namesTrailers = false
 
     init(side: Side, version: HTTPVersion) {
         self.side = side
@@ -71,9 +73,24 @@ struct FieldFacts {
                 expectsContinue = true
             }
         case .via, .maxForwards: countsHops = true
+        case .te where side == .request:
+            if version == .http11, namesTrailers(bytes, from: start, to: end) { takesTrailers = true }
+        case .trailer: namesTrailers = true
         default: break
         }
         return nil
+    }
+
+    /// Whether one TE line has the element `trailers` (RFC 9110 §10.1.4).
+    private func namesTrailers(_ bytes: Span<UInt8>, from start: Int, to end: Int) -> Bool {
+        var at = start
+        while at < end {
+            let comma = bytes.first(.comma, from: at, to: end)
+            let coding = bytes.trimmed(from: at, to: comma)
+            if coding.count == 8, bytes.equalsIgnoringCase("trailers", at: coding.lowerBound) { return true }
+            at = comma &+ 1
+        }
+        return false
     }
 
     /// Reads one Transfer-Encoding line. What is accepted, over all lines together, is `chunked` and nothing else.

@@ -84,7 +84,9 @@ extension KnownField {
     /// Whether `FieldFacts` wants to see the line.
     fileprivate var decidesFraming: Bool {
         switch self {
-        case .host, .connection, .contentLength, .transferEncoding, .upgrade, .expect, .via, .maxForwards: true
+        case .host, .connection, .contentLength, .transferEncoding, .upgrade, .expect, .via, .maxForwards, .te,
+            .trailer:
+            true
         default: false
         }
     }

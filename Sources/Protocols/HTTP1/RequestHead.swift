@@ -52,6 +52,13 @@ public struct RequestHead: ~Copyable {
     /// A `Via` or `Max-Forwards` field is there: it may be that the request goes no further (RFC 9110 §7.6).
     public internal(set) var countsHops = false
 
+    /// The client takes trailers: `TE: trailers` (RFC 9110 §10.1.4), with its connection option or without, which
+    /// clients forget. Never in HTTP/1.0.
+    public internal(set) var takesTrailers = false
+
+    /// A `Trailer` field says which trailers may come (RFC 9110 §6.6.2).
+    public internal(set) var namesTrailers = false
+
     /// `Connection: upgrade` and an `Upgrade` field are both there (RFC 9110 §7.8). Never in HTTP/1.0.
     public internal(set) var wantsUpgrade = false
 

@@ -67,6 +67,8 @@ extension RequestHead {
         keepAlive = facts.keepAlive
         expectsContinue = facts.expectsContinue
         countsHops = facts.countsHops
+        takesTrailers = facts.takesTrailers
+        namesTrailers = facts.namesTrailers
         wantsUpgrade = facts.wantsUpgrade
         upgradeStart = facts.upgradeStart
         upgradeEnd = facts.upgradeEnd

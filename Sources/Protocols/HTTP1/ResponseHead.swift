@@ -21,6 +21,9 @@ public struct ResponseHead: ~Copyable {
     /// The upstream takes another request on this connection once the body has ended. Never with `untilClose`.
     public internal(set) var keepAlive = false
 
+    /// A `Trailer` field says which trailers may come (RFC 9110 §6.6.2).
+    public internal(set) var namesTrailers = false
+
     /// `Connection: upgrade` and an `Upgrade` field are both there.
     public internal(set) var wantsUpgrade = false
 

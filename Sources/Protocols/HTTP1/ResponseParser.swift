@@ -47,6 +47,7 @@ extension ResponseHead {
         }
 
         keepAlive = facts.keepAlive
+        namesTrailers = facts.namesTrailers
         wantsUpgrade = facts.wantsUpgrade
         upgradeStart = facts.upgradeStart
         upgradeEnd = facts.upgradeEnd

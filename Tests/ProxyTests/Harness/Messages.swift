@@ -13,6 +13,8 @@ struct Message: CustomStringConvertible {
     var isWhole = true
     /// Sizes of the chunks, without the last one's zero; `nil` for a body that is not chunked.
     var chunks: [Int]?
+    /// The trailer section, with the line ends of its lines.
+    var trailers = ""
 
     init(head: [UInt8]) throws {
         self.head = head.text
@@ -84,9 +86,12 @@ extension Peer {
                 guard let size = Int(line.dropLast(2).text, radix: 16) else {
                     throw PeerFault.ended("chunk \(line.text)")
                 }
+                if size == 0 {
+                    while let line = try read(through: "\r\n"), line != [13, 10] { message.trailers += line.text }
+                    return
+                }
                 let data = try read(size + 2, "a chunk")
                 guard data.suffix(2) == [13, 10] else { throw PeerFault.malformed("chunk end") }
-                if size == 0 { return }
                 message.chunks?.append(size)
                 message.body += data.dropLast(2)
             }
