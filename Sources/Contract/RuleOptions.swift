@@ -2,7 +2,7 @@
 public struct RuleOptions: Equatable, Sendable, Encodable {
     enum CodingKeys: String, CodingKey {
         case allow, deny, requestHeaders, responseHeaders, stripPrefix, addPrefix, redirect, maxBody, maintenance,
-            securityHeaders, rateLimit, retries
+            securityHeaders, rateLimit, retries, timeouts
     }
 
     /// Networks (`10.0.0.0/8`, `2001:db8::/32`, or one address) whose clients are let in; with any, all others are
@@ -26,6 +26,7 @@ public struct RuleOptions: Equatable, Sendable, Encodable {
     public var rateLimit: RateLimit?
     /// When a request is sent to a second endpoint; standard: see ``Retries``.
     public var retries: Retries?
+    public var timeouts: RuleTimeouts?
 
     /// Networks of `allow` and `deny` together.
     public static let networkLimit = 2_000
@@ -130,6 +131,7 @@ extension RuleOptions: Decodable {
         securityHeaders = try values.decodeIfPresent(Bool.self, forKey: .securityHeaders) ?? false
         rateLimit = try values.decodeIfPresent(RateLimit.self, forKey: .rateLimit)
         retries = try values.decodeIfPresent(Retries.self, forKey: .retries)
+        timeouts = try values.decodeIfPresent(RuleTimeouts.self, forKey: .timeouts)
     }
 }
 

@@ -25,10 +25,11 @@ public struct Settings: Equatable, Sendable, Encodable {
     public enum TLSPolicy: String, Codable, Sendable, CaseIterable { case modern, intermediate }
 }
 
-/// How long each wait may last, in milliseconds: 1 to a day; `drain` may be 0.
+/// How long each wait may last, in milliseconds: 1 to a day; `total` and `drain` may be 0.
 public struct Timeouts: Equatable, Sendable, Encodable {
     enum CodingKeys: String, CodingKey {
-        case head, handshake, bodyIdle, connect, firstByte, responseIdle, keepAlive, upstreamIdle, tunnelIdle, drain
+        case head, handshake, bodyIdle, connect, firstByte, responseIdle, keepAlive, upstreamIdle, tunnelIdle, total
+        case drain
     }
 
     /// A day, the longest that any wait may be set to.
@@ -53,6 +54,10 @@ public struct Timeouts: Equatable, Sendable, Encodable {
     public var upstreamIdle = 60_000
     /// A tunnel (WebSocket, for instance) without a byte in either direction.
     public var tunnelIdle = 3_600_000
+    /// The whole exchange, from the end of the request head to the last byte of the response, whatever moves; 0 is
+    /// none. Tunnels are exempt: once the protocol is switched, `tunnelIdle` alone counts. Answer: 408 while the
+    /// request is still coming, 504 while the response is awaited.
+    public var total = 0
     /// After SIGTERM: exchanges in flight get this long to finish.
     public var drain = 30_000
 

@@ -91,6 +91,7 @@ extension Timeouts: Decodable {
         try read(.keepAlive, into: &keepAlive)
         try read(.upstreamIdle, into: &upstreamIdle)
         try read(.tunnelIdle, into: &tunnelIdle)
+        try read(.total, from: 0, into: &total)
         try read(.drain, from: 0, into: &drain)
     }
 }

@@ -13,6 +13,9 @@ struct OptionsTests {
         options.redirect = Redirect(to: "https://b.test/", status: 301)
         options.rateLimit = RateLimit(requests: 3)
         options.retries = Retries(on: [.timeout, .status504])
+        options.timeouts = RuleTimeouts()
+        options.timeouts?.total = 0
+        options.timeouts?.connect = 1
         let rule = Rule(name: "r", hosts: ["a.test"], options: options)
         #expect(try JSONDecoder().decode(Rule.self, from: JSONEncoder().encode(rule)) == rule)
         let short = try JSONDecoder().decode(
@@ -25,6 +28,23 @@ struct OptionsTests {
         #expect(short.options?.responseHeaders == HeaderChanges(remove: ["A"]))
         let plain = String(decoding: try JSONEncoder().encode(Rule(name: "r")), as: UTF8.self)
         #expect(!plain.contains("options"))
+    }
+
+    @Test("a rule's timeouts are as the edge's, or within their bounds")
+    func timeouts() throws {
+        var timeouts = RuleTimeouts()
+        try timeouts.check()
+        for field in RuleTimeouts.fields {
+            for value in [field.least, Timeouts.longest] {
+                timeouts[keyPath: field.path] = value
+                try timeouts.check()
+            }
+            for value in [field.least - 1, -1, Timeouts.longest + 1] {
+                timeouts[keyPath: field.path] = value
+                #expect(throws: OptionFault.self, "\(field.name) \(value)") { try timeouts.check() }
+            }
+            timeouts[keyPath: field.path] = nil
+        }
     }
 
     @Test("templates are texts and variables")

@@ -98,7 +98,7 @@ struct ConfigurationFileTests {
             listeners: [{ name: web, address: 8080, protocol: http, proxyProtocol: optional }]
             trustedProxies: [10.0.0.0/8, 192.0.2.7/32, "2001:DB8:0::/32", "::1", "0.0.0.0/1"]
             docker: { endpoints: ["tcp://[::1]:2375", "tcp://Engine:2375"] }
-            timeouts: { head: 500ms, handshake: 10 s, bodyIdle: 2m, connect: 1h, drain: 0 }
+            timeouts: { head: 500ms, handshake: 10 s, bodyIdle: 2m, connect: 1h, tunnelIdle: 3s, total: 1m, drain: 0 }
             limits: { headBytes: 60KiB, bodyBytes: 10MB, fieldCount: 256, connectionsPerWorker: 1_000 }
             accessLog: { output: access.log }
             tls: { policy: modern }
@@ -110,6 +110,8 @@ struct ConfigurationFileTests {
         #expect(settings.timeouts.handshake == 10_000)
         #expect(settings.timeouts.bodyIdle == 120_000)
         #expect(settings.timeouts.connect == 3_600_000)
+        #expect(settings.timeouts.tunnelIdle == 3_000)
+        #expect(settings.timeouts.total == 60_000)
         #expect(settings.timeouts.drain == 0)
         #expect(settings.timeouts.keepAlive == Timeouts().keepAlive)
         #expect(settings.limits.headBytes == 61_440)

@@ -16,6 +16,9 @@ struct OptionsTests {
         options.addPrefix = "/v1"
         options.redirect = Redirect(to: "https://b.test/${path}", status: 301)
         options.maxBody = 10_000_000
+        options.timeouts = RuleTimeouts()
+        options.timeouts?.firstByte = 300_000
+        options.timeouts?.total = 0
         options.maintenance = true
         options.securityHeaders = true
         options.rateLimit = RateLimit(requests: 100, per: 60_000, burst: 200)
@@ -43,6 +46,7 @@ struct OptionsTests {
                 addPrefix: /v1/
                 redirect: { to: "https://b.test/${path}", status: 301 }
                 maxBody: 10MB
+                timeouts: { firstByte: 5m, total: 0s }
                 maintenance: true
                 securityHeaders: true
                 rateLimit: { requests: 100, per: 1m, burst: 200 }
@@ -62,7 +66,8 @@ struct OptionsTests {
                 stem + "requestHeaders.set.X-A.b": "a, ${client}", stem + "requestHeaders.add.X-C": "c",
                 stem + "requestHeaders.remove": "Cookie,X-D", stem + "responseHeaders.remove": "Server",
                 stem + "replacePrefix": "/v1", stem + "redirect.to": "https://b.test/${path}",
-                stem + "redirect.status": "301", stem + "maxBody": "10MB", stem + "maintenance": "yes",
+                stem + "redirect.status": "301", stem + "maxBody": "10MB",
+                stem + "timeouts.firstByte": "5m", stem + "timeouts.total": "0s", stem + "maintenance": "yes",
                 stem + "securityHeaders": "on", stem + "rateLimit.requests": "100", stem + "rateLimit.per": "1m",
                 stem + "rateLimit.burst": "200", stem + "retries.attempts": "3",
                 stem + "retries.on": "connect,503", stem + "retries.budget": "50",

@@ -60,7 +60,8 @@ struct AccessLogTests {
         let ends = seen.map { "\($0["status"] ?? "") \($0["end"] ?? "")" }
         #expect(
             ends == [
-                "502 answered", "200 upstream closed", "200 upstream malformed", "200 upstream timeout", "404 answered",
+                "502 answered", "200 upstream closed", "200 upstream malformed", "200 response idle timeout",
+                "404 answered",
                 "400 refused",
             ])
         #expect(seen.last?["reason"] as? String != nil)

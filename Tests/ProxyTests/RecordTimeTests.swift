@@ -154,7 +154,7 @@ struct RecordTimeTests {
                 "502, answered, upstream, first_byte, closed",
                 "200, upstream closed, upstream, body",
                 "502, answered, upstream, body, malformed",
-                "504, answered, upstream, first_byte, timeout",
+                "504, first byte timeout, upstream, first_byte, timeout",
                 "502, answered, upstream, connect, connect failed",
                 "503, answered, proxy, route, no endpoint",
                 "308, answered, proxy, route",

@@ -201,6 +201,8 @@ struct FileReader {
             read("responseIdle", into: \.responseIdle)
             read("keepAlive", into: \.keepAlive)
             read("upstreamIdle", into: \.upstreamIdle)
+            read("tunnelIdle", into: \.tunnelIdle)
+            read("total", into: \.total)
             read("drain", into: \.drain)
         }
         if let fields = section("limits", of: file) {

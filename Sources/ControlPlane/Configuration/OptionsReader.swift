@@ -13,6 +13,7 @@ extension SectionReader {
         options.redirect = redirect(fields)
         options.rateLimit = rateLimit(fields)
         options.retries = retries(fields)
+        options.timeouts = timeouts(fields)
         options.maxBody = number("maxBody", of: fields)
         options.maintenance = number("maintenance", of: fields) == 1
         options.securityHeaders = number("securityHeaders", of: fields) == 1
@@ -87,6 +88,13 @@ extension SectionReader {
         if section.has("on") { retries.on = texts("on", of: section).compactMap { Retries.Cause(rawValue: $0.text) } }
         if let budget = number("budget", of: section) { retries.budget = budget }
         return retries
+    }
+
+    private mutating func timeouts(_ fields: Fields) -> RuleTimeouts? {
+        guard let section = section("timeouts", of: fields) else { return nil }
+        var timeouts = RuleTimeouts()
+        for field in RuleTimeouts.fields { timeouts[keyPath: field.path] = number(field.name, of: section) }
+        return timeouts == RuleTimeouts() ? nil : timeouts
     }
 
     private mutating func headerChanges(

@@ -47,6 +47,11 @@ extension Schema {
                 says: "Retries for each hundred requests of the rule."),
         ])
 
+    /// The edge's fields of the same names; each in place of the edge's.
+    static let ruleTimeouts = Section(
+        title: "a rule's timeouts",
+        fields: timeouts.fields.filter { field in RuleTimeouts.fields.contains { $0.name == field.name } })
+
     static let options: [Field] = [
         Field(
             "allow", .several(.network, limit: listLimit), standard: "everybody",
@@ -63,6 +68,7 @@ extension Schema {
             "maxBody", .size(0...Int.max), standard: "limits.bodyBytes",
             says: "Request body; 0 means no limit. Answer: 413."),
         Field("retries", .section(retries), says: "When a request is sent to a second endpoint."),
+        Field("timeouts", .section(ruleTimeouts), says: "Waits of its own, in place of the edge's."),
         Field("stripPrefix", .text, says: "true (the rule's path) or a path: taken off in front for the upstream."),
         Field("addPrefix", .path, says: "A path that is put in front for the upstream."),
         Field("replacePrefix", .path, says: "A path that the upstream sees instead of the rule's path."),

@@ -106,6 +106,12 @@ enum Schema {
             Field("keepAlive", .duration(wait), standard: "75s", says: "An idle keep-alive connection of a client."),
             Field("upstreamIdle", .duration(wait), standard: "60s", says: "An idle pooled connection to an endpoint."),
             Field(
+                "tunnelIdle", .duration(wait), standard: "1h",
+                says: "No byte in either direction of a tunnel, such as a WebSocket."),
+            Field(
+                "total", .duration(0...hoursLimit * 3_600_000), standard: "none",
+                says: "The whole exchange but a tunnel; 0 means none. Answer: 408 while the request comes, then 504."),
+            Field(
                 "drain", .duration(0...hoursLimit * 3_600_000), standard: "30s",
                 says: "After SIGTERM, exchanges in flight get this long to finish."),
         ])

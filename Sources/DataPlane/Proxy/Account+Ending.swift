@@ -30,7 +30,7 @@ extension Worker {
         record.append(exchange.end.name)
         if exchange.end == .complete { return record.append("\"}\n") }
         record.append("\",\"by\":\"")
-        record.append((exchange.end.party ?? exchange.answered?.verdict.by ?? .proxy).name)
+        record.append((exchange.answered?.verdict.by ?? exchange.end.party ?? .proxy).name)
         record.append("\",\"step\":\"")
         record.append(exchange.step.name)
         if let answer = exchange.answered {

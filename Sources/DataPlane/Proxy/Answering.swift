@@ -77,7 +77,8 @@ extension Worker {
         skipRequest(index)
         exchanges[index].status = UInt16(truncatingIfNeeded: status)
         exchanges[index].responsePhase = .finished
-        exchanges[index].end = .answered
+        // What made it an answer may have said so itself.
+        if exchanges[index].end == .complete { exchanges[index].end = .answered }
         if isDraining { exchanges[index].clientPersists = false }
         // An interim response may wait there; more than a part of the buffer it never is.
         if let output = connections[client].output, output.room < Int(BufferSize.normal.rawValue) / 2 { output.clear() }

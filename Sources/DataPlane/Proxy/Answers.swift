@@ -16,6 +16,7 @@ enum Answer: UInt8, CaseIterable {
     case upstreamClosed
     case upstreamMalformed
     case upstreamTimeout
+    case exchangeTimeout
     case denied
     case rateLimited
     case maintenance
@@ -36,7 +37,7 @@ enum Answer: UInt8, CaseIterable {
         case .noRoute: 404
         case .noEndpoint, .overloaded, .maintenance: 503
         case .connectFailed, .upstreamClosed, .upstreamMalformed: 502
-        case .connectTimeout, .upstreamTimeout: 504
+        case .connectTimeout, .upstreamTimeout, .exchangeTimeout: 504
         case .loop: 508
         }
     }
@@ -60,6 +61,7 @@ enum Answer: UInt8, CaseIterable {
         case .upstreamClosed: (.upstream, "closed")
         case .upstreamMalformed: (.upstream, "malformed")
         case .upstreamTimeout: (.upstream, "timeout")
+        case .exchangeTimeout: (.upstream, "total timeout")
         case .denied: (.proxy, "denied")
         case .rateLimited: (.proxy, "rate limited")
         case .maintenance: (.proxy, "maintenance")
@@ -77,7 +79,7 @@ enum Answer: UInt8, CaseIterable {
         case .rateLimited: nil
         case .badRequest, .badTarget, .requestTimeout, .bodyTooLarge, .targetTooLong, .headTooLarge, .notImplemented,
             .versionNotSupported, .noRoute, .connectFailed, .connectTimeout, .upstreamClosed, .upstreamMalformed,
-            .upstreamTimeout, .denied, .loop, .hopsMalformed:
+            .upstreamTimeout, .exchangeTimeout, .denied, .loop, .hopsMalformed:
             nil
         }
     }
@@ -101,6 +103,7 @@ enum Answer: UInt8, CaseIterable {
         case .upstreamClosed: "502 Bad Gateway: the endpoint closed the connection without a response.\n"
         case .upstreamMalformed: "502 Bad Gateway: the endpoint's response is not valid HTTP/1.1.\n"
         case .upstreamTimeout: "504 Gateway Timeout: the endpoint did not respond in time.\n"
+        case .exchangeTimeout: "504 Gateway Timeout: the response was not there within the time that a request has.\n"
         case .denied: "403 Forbidden: this site does not serve your address.\n"
         case .rateLimited: "429 Too Many Requests: your address asks more often than this site allows.\n"
         case .maintenance: "503 Service Unavailable: this site is being worked on.\n"

@@ -27,11 +27,16 @@ extension Worker {
         case .handshaking:
             tally.handshakeFailures.add()
             tally.clientTimeouts.add()
+            tally.timeouts.handshake.add()
             closeClient(index)
         case .readingHead:
             // Nothing of a request has come: this is an idle connection, and closing it says enough.
-            guard connections[index].input != nil, connections[index].output == nil else { return endIdle(index) }
+            guard connections[index].input != nil, connections[index].output == nil else {
+                tally.timeouts.keepAlive.add()
+                return endIdle(index)
+            }
             tally.clientTimeouts.add()
+            tally.timeouts.head.add()
             refuse(index, .requestTimeout, "head timeout")
         case .exchanging:
             exchangeTimedOut(connections[index].exchange, waitingFor: .client)

@@ -78,6 +78,7 @@ extension Worker {
         let route = tables[currentTable].view.route(id)
         if route.hasOptions, !applyRules(index, route) { return }
         if requestHead.countsHops, !mayGoFurther(index) { return }
+        setExchangeDeadline(index)
         let limit = exchanges[index].bodyLimit
         if case .length(let count) = requestHead.framing, limit > 0, count > limit {
             return answer(index, .bodyTooLarge)

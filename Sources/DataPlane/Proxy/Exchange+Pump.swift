@@ -8,9 +8,6 @@ import Kernel
 
 // The heart of an exchange: whatever happened, move both directions as far as they go, then say what is waited for.
 
-/// Whom a deadline was for.
-enum Side { case client, upstream }
-
 extension Worker {
     /// Called for every event of either connection of an exchange. The exchange may be gone when it returns.
     func pump(_ index: UInt32) {
@@ -163,46 +160,6 @@ extension Worker {
             abort(index, .upstreamMalformed)
         }
         return false
-    }
-
-    /// Whose turn it is: a client that sends a body must keep sending, an upstream that has the request must answer.
-    private func setDeadlines(_ index: UInt32) {
-        let upstream = exchanges[index].upstream
-        switch (exchanges[index].requestPhase, exchanges[index].responsePhase) {
-        case (.streaming, .awaitingHead), (.streaming, .streaming):
-            loop.timers.set(exchanges[index].client, at: loop.now &+ tunables.bodyIdle)
-            loop.timers.clear(upstream)
-        case (.sent, .awaitingHead):
-            loop.timers.clear(exchanges[index].client)
-            loop.timers.set(upstream, at: loop.now &+ tunables.firstByte)
-        case (.sent, .streaming):
-            loop.timers.clear(exchanges[index].client)
-            loop.timers.set(upstream, at: loop.now &+ tunables.responseIdle)
-        case (_, .tunnelling):
-            loop.timers.clear(exchanges[index].client)
-            loop.timers.set(upstream, at: loop.now &+ tunables.tunnelIdle)
-        case (_, .finished): preconditionFailure("an exchange that is over waits for nobody")
-        }
-    }
-
-    func exchangeTimedOut(_ index: UInt32, waitingFor side: Side) {
-        switch side {
-        case .client:
-            let upstream = exchanges[index].upstream
-            if upstream != Connection.nobody, !connections[upstream].isWritable {
-                // It is the upstream that does not take what the client sends.
-                return exchangeTimedOut(index, waitingFor: .upstream)
-            }
-            tally.clientTimeouts.add()
-            if exchanges[index].responseBegan { abort(index, .clientTimeout) } else { answer(index, .requestTimeout) }
-        case .upstream:
-            if exchanges[index].responseBegan {
-                tally.upstreamTimeouts.add()
-                abort(index, .upstreamTimeout)
-            } else {
-                upstreamFailed(index, .timeout)
-            }
-        }
     }
 
     /// Both directions have come to their end.

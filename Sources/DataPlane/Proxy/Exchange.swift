@@ -74,6 +74,8 @@ struct Exchange: BitwiseCopyable {
     var takesTrailers = false
     /// Interim responses passed on so far.
     var interimCount: UInt8 = 0
+    /// Interim responses of our own, to learn whether the client is still there.
+    var probes: UInt8 = 0
 
     var requestBody: BodyProgress
     var responseBody = BodyProgress(.none)
@@ -90,6 +92,8 @@ struct Exchange: BitwiseCopyable {
     var chosen: UInt64 = 0
     var connected: UInt64 = 0
     var firstByte: UInt64 = 0
+    /// When it must be over, by the same clock.
+    var deadline: UInt64 = .max
     /// What the route does beside passing the request on.
     var rules: RouteOptions.Flags = []
     /// Who asks, and whether it came by TLS: where the route has options.
@@ -105,18 +109,25 @@ struct Exchange: BitwiseCopyable {
 
 /// Why an exchange ended, for the access record.
 enum EndCause: UInt8 {
-    case complete, answered, clientClosed, clientTimeout, upstreamClosed, upstreamTimeout, upstreamMalformed, drained
+    case complete, answered, clientClosed, upstreamClosed, upstreamMalformed, drained
+    case bodyIdleTimeout, connectTimeout, firstByteTimeout, responseIdleTimeout, tunnelIdleTimeout, totalTimeout
+    /// `responseIdleTimeout`, because the client did not take the response.
+    case responseStuckTimeout
 
     var name: StaticString {
         switch self {
         case .complete: "complete"
         case .answered: "answered"
         case .clientClosed: "client closed"
-        case .clientTimeout: "client timeout"
         case .upstreamClosed: "upstream closed"
-        case .upstreamTimeout: "upstream timeout"
         case .upstreamMalformed: "upstream malformed"
         case .drained: "drained"
+        case .bodyIdleTimeout: "body idle timeout"
+        case .connectTimeout: "connect timeout"
+        case .firstByteTimeout: "first byte timeout"
+        case .responseIdleTimeout, .responseStuckTimeout: "response idle timeout"
+        case .tunnelIdleTimeout: "tunnel idle timeout"
+        case .totalTimeout: "total timeout"
         }
     }
 
@@ -124,9 +135,9 @@ enum EndCause: UInt8 {
     var party: Party? {
         switch self {
         case .complete, .answered: nil
-        case .clientClosed, .clientTimeout: .client
-        case .upstreamClosed, .upstreamTimeout, .upstreamMalformed: .upstream
-        case .drained: .proxy
+        case .clientClosed, .bodyIdleTimeout, .responseStuckTimeout: .client
+        case .upstreamClosed, .upstreamMalformed, .connectTimeout, .firstByteTimeout, .responseIdleTimeout: .upstream
+        case .drained, .tunnelIdleTimeout, .totalTimeout: .proxy
         }
     }
 }

@@ -54,6 +54,7 @@ extension Worker {
     func proxyHeaderTimedOut(_ index: UInt32) {
         guard connections[index].scanned > 0 else { return closeClient(index) }
         tally.clientTimeouts.add()
+        tally.timeouts.head.add()
         refuseProxyHeader(index)
     }
 

@@ -208,7 +208,7 @@ extension Worker {
     }
 
     /// An interim response is worth sending at once; what the client does not take now goes with the next.
-    private func sendInterim(_ client: UInt32, _ output: Buffer) {
+    func sendInterim(_ client: UInt32, _ output: Buffer) {
         guard connections[client].isWritable, !output.isEmpty else { return }
         if case .bytes(let count) = transmit(client, output.readable) { output.consume(count) }
         if output.isEmpty { releaseOutput(client) }

@@ -12,6 +12,8 @@ struct Tunables: BitwiseCopyable {
     var keepAlive: UInt64
     var upstreamIdle: UInt64
     var tunnelIdle: UInt64
+    /// 0: none.
+    var total: UInt64
     var bodyBytes: UInt64
     var connectionLimit: Int
     var idlePerEndpoint: UInt32
@@ -29,6 +31,7 @@ struct Tunables: BitwiseCopyable {
         keepAlive = nanoseconds(settings.timeouts.keepAlive)
         upstreamIdle = nanoseconds(settings.timeouts.upstreamIdle)
         tunnelIdle = nanoseconds(settings.timeouts.tunnelIdle)
+        total = settings.timeouts.total > 0 ? nanoseconds(settings.timeouts.total) : 0
         bodyBytes = UInt64(max(0, settings.limits.bodyBytes))
         connectionLimit = settings.limits.connectionsPerWorker
         idlePerEndpoint = UInt32(clamping: settings.limits.idlePerEndpoint)

@@ -44,7 +44,10 @@ extension Worker {
                 return pump(index)
             }
             exchanges[index].hasDialled = true
-            if let fresh = dial(endpoint, view.endpoint(endpoint)) { return attach(fresh, to: index, head) }
+            if let fresh = dial(endpoint, view.endpoint(endpoint)) {
+                loop.timers.set(fresh, at: due(.connect, index))
+                return attach(fresh, to: index, head)
+            }
             tally.upstreamConnectFailures.add()
         }
         buffers.give(head)
@@ -85,7 +88,6 @@ extension Worker {
         }
         tally.upstreamConnects.add()
         tally.upstreamsOpen.add()
-        loop.timers.set(token.index, at: loop.now &+ tunables.connect)
         return token.index
     }
 
@@ -110,9 +112,10 @@ extension Worker {
 
     func upstreamTimedOut(_ index: UInt32) {
         switch connections[index].phase {
-        case .connecting: upstreamFailed(connections[index].exchange, .connectTimeout)
-        case .exchanging: exchangeTimedOut(connections[index].exchange, waitingFor: .upstream)
-        case .pooled: closeUpstream(index)
+        case .connecting, .exchanging: exchangeTimedOut(connections[index].exchange, waitingFor: .upstream)
+        case .pooled:
+            tally.timeouts.upstreamIdle.add()
+            closeUpstream(index)
         case .open, .readingProxyHeader, .handshaking, .readingHead, .closing, .lingering:
             preconditionFailure("an upstream connection in a phase of others")
         }
@@ -151,11 +154,13 @@ extension Worker {
         switch failure {
         case .refused, .connectTimeout:
             tally.upstreamConnectFailures.add()
+            if failure == .connectTimeout { tally.timeouts.count(.connect) }
             guard let head = detach(index) else { preconditionFailure("a connect without a request") }
             guard exchanges[index].retries.causes.contains(.connect), exchanges[index].attempts < Self.attemptLimit,
                 hasCandidate(index)
             else {
                 buffers.give(head)
+                if failure == .connectTimeout { exchanges[index].end = .connectTimeout }
                 return answer(index, failure == .refused ? .connectFailed : .connectTimeout)
             }
             tally.upstreamRetries.add()
@@ -180,8 +185,11 @@ extension Worker {
             tally.upstreamMalformed.add()
             answer(index, .upstreamMalformed)
         case .timeout:
+            let wait = currentWait(index)
             tally.upstreamTimeouts.add()
+            tally.timeouts.count(wait)
             if exchanges[index].firstByte == 0, retry(index, after: .timeout) { return }
+            exchanges[index].end = EndCause(wait)
             answer(index, .upstreamTimeout)
         }
     }

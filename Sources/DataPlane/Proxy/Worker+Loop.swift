@@ -41,10 +41,14 @@ extension Worker {
     private func dispatch(_ index: UInt32, _ readiness: Readiness) {
         switch connections[index].role {
         case .client:
+            let hadFinished = connections[index].peerFinished
             note(readiness, of: index)
             if readiness.contains(.failed), connections[index].phase == .exchanging {
                 // A reset: nobody is there to be answered, so the upstream need not go on.
                 return abort(connections[index].exchange, .clientClosed)
+            }
+            if !hadFinished, connections[index].peerFinished, connections[index].phase == .exchanging {
+                clientFinished(connections[index].exchange)
             }
             clientReady(index)
         case .upstream:

@@ -73,7 +73,7 @@ public struct WorkerListener: Sendable {
 ///
 /// The path of a request runs through the extensions of this class, in reading order: `Worker+Loop`, `Listener`,
 /// `ProxyHeaders`, `ClientConnection`, `Exchange`, `Exchange+Begin`, `RequestForwarding`, `Trust`, `UpstreamPool`,
-/// `UpstreamConnection`, `Exchange+Pump`, `Relay`, `ResponseForwarding`, `Answering`, `Account`.
+/// `UpstreamConnection`, `Exchange+Pump`, `Waits`, `HalfClosed`, `Relay`, `ResponseForwarding`, `Answering`, `Account`.
 public final class Worker {
     public let inbox: Inbox<WorkerMessage>
     public let tally: Tally

@@ -14,6 +14,10 @@ struct CompiledOptions: Sendable {
             record.requestFields = try add(options.requestHeaders, .request, .requestFields, name: name)
             record.responseFields = try add(options.responseHeaders, .response, .responseFields, name: name)
             if let redirect = options.redirect { try add(redirect) }
+            if let timeouts = options.timeouts {
+                record.timeouts = try RouteTimeouts(timeouts)
+                record.flags.insert(.timeouts)
+            }
             if let limit = options.rateLimit { try add(limit, name: name, hashing: hashing) }
             if let retries = options.retries { try add(retries) }
         } catch {

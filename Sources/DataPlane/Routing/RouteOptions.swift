@@ -14,6 +14,7 @@ public struct RouteOptions: Sendable, BitwiseCopyable {
         public static let requestFields = Flags(rawValue: 64)
         public static let responseFields = Flags(rawValue: 128)
         public static let securityFields = Flags(rawValue: 256)
+        public static let timeouts = Flags(rawValue: 1024)
         /// Fields of the response need what only the request says: its host or its ID.
         public static let remembersRequest = Flags(rawValue: 512)
         public static let retries = Flags(rawValue: 1 << 12)
@@ -29,6 +30,7 @@ public struct RouteOptions: Sendable, BitwiseCopyable {
     /// The same for every rule of this name in the life of a process.
     public var rateKey: UInt64 = 0
     public var retries = RetryPolicy.standard
+    public var timeouts = RouteTimeouts()
     public var requestFields = FieldChangeList()
     public var responseFields = FieldChangeList()
     var boundariesStart: UInt32 = 0
