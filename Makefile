@@ -1,8 +1,9 @@
 # Each target is one line of what it runs. `make run` and `make test` install the Debian packages they lack.
-.PHONY: run build test bench fuzz check clean
+.PHONY: run build test sweep bench fuzz check clean
 MAKEFLAGS += --no-print-directory
 
 CONFIG ?= config/development.yaml
+SWEEP ?= 600
 
 run: build   ## the appliance with development certificates; CONFIG=FILE serves another file
 	sh certs/make.sh && exec .build/release/kontainers serve --config $(CONFIG)
@@ -12,6 +13,9 @@ build:       ## both programs, optimised, into .build/release
 
 test: build  ## everything: unit, tidy, and the release programs against a Docker engine of the run's own
 	scripts/install.sh test && swift test --skip ApplianceTests && swift test --skip-build --no-parallel --filter ApplianceTests
+
+sweep:       ## new simulated days for SWEEP seconds, thousands of them
+	KONTAINERS_PLANE=data KONTAINERS_SWEEP=$(SWEEP) swift test --scratch-path .build-data --filter SimulationTests
 
 bench: build ## one worker beside nginx, HAProxy, Envoy, Caddy and Traefik; writes Tests/Benchmarks/Results
 	scripts/install.sh bench && python3 Tests/Benchmarks/bench.py

@@ -89,6 +89,10 @@ targets += [
         dependencies: ["Proxy", "Engine", "Kernel", "Telemetry", "Contract", "TLS", "Routing"],
         path: "Sources/kontainers-edge", swiftSettings: hot),
     .target(name: "TestKit", dependencies: ["Kernel"], path: "Tests/TestKit", swiftSettings: house),
+    .testTarget(
+        name: "SimulationTests",
+        dependencies: ["Proxy", "Engine", "Kernel", "Bytes", "Telemetry", "TLS", "Routing", "Contract", "TestKit"],
+        swiftSettings: house),
     .testTarget(name: "TidyTests", swiftSettings: house),
 ]
 
