@@ -1,6 +1,6 @@
 /// What holds for the whole edge. Times are milliseconds, sizes are bytes.
 public struct Settings: Equatable, Sendable, Encodable {
-    enum CodingKeys: String, CodingKey { case timeouts, limits, accessLog, tlsPolicy, trustedProxies }
+    enum CodingKeys: String, CodingKey { case timeouts, limits, accessLog, tlsPolicy, trustedProxies, headers }
 
     public var timeouts: Timeouts
     public var limits: Limits
@@ -10,16 +10,18 @@ public struct Settings: Equatable, Sendable, Encodable {
     /// Addresses and ranges (`10.0.0.0/8`, `2001:db8::1`) of proxies in front of this one: what they say of whom they
     /// speak for is believed. Empty: nobody is.
     public var trustedProxies: [String]
+    public var headers: HeaderSettings
 
     public init(
         timeouts: Timeouts = Timeouts(), limits: Limits = Limits(), accessLog: AccessLog = AccessLog(),
-        tlsPolicy: TLSPolicy = .intermediate, trustedProxies: [String] = []
+        tlsPolicy: TLSPolicy = .intermediate, trustedProxies: [String] = [], headers: HeaderSettings = HeaderSettings()
     ) {
         self.timeouts = timeouts
         self.limits = limits
         self.accessLog = accessLog
         self.tlsPolicy = tlsPolicy
         self.trustedProxies = trustedProxies
+        self.headers = headers
     }
 
     public enum TLSPolicy: String, Codable, Sendable, CaseIterable { case modern, intermediate }

@@ -65,7 +65,8 @@ extension Settings: Decodable {
             limits: try values.decodeIfPresent(Limits.self, forKey: .limits) ?? Limits(),
             accessLog: try values.decodeIfPresent(AccessLog.self, forKey: .accessLog) ?? AccessLog(),
             tlsPolicy: try values.decodeIfPresent(TLSPolicy.self, forKey: .tlsPolicy) ?? .intermediate,
-            trustedProxies: try values.decodeIfPresent([String].self, forKey: .trustedProxies) ?? [])
+            trustedProxies: try values.decodeIfPresent([String].self, forKey: .trustedProxies) ?? [],
+            headers: try values.decodeIfPresent(HeaderSettings.self, forKey: .headers) ?? HeaderSettings())
     }
 }
 

@@ -23,6 +23,7 @@ extension Snapshot {
         settings.timeouts.head = Int.random(in: 1...3, using: &random)
         settings.accessLog.output = ["stdout", "off"].randomElement(using: &random)!
         settings.trustedProxies = [[], ["10.0.0.0/8", "::1"]].randomElement(using: &random)!
+        settings.headers.underscores = HeaderSettings.Underscores.allCases.randomElement(using: &random)!
         return Snapshot(
             revision: revision, epoch: epoch, settings: settings,
             listeners: names("l").map {

@@ -60,6 +60,7 @@ struct SnapshotTests {
         let rule = Rule(name: "r", hosts: ["a.test"], endpoints: [Endpoint(address: "127.0.0.1:80")])
         #expect(short == Snapshot(revision: 1, settings: settings, rules: [rule, Rule(name: "s")]))
         #expect(settings.trustedProxies == [])
+        #expect(settings.headers.underscores == .drop)
         let web = try decode(#"{"revision":1,"listeners":[{"name":"l","address":"a","protocol":"http"}]}"#)
         #expect(web.listeners.map(\.proxyProtocol) == [.off])
     }
@@ -121,6 +122,7 @@ struct SnapshotTests {
             #"{"revision":1,"listeners":[{"name":"l","address":"a","protocol":"ftp"}]}"#,
             #"{"revision":1,"listeners":[{"name":"l","address":"a","protocol":"http","proxyProtocol":"yes"}]}"#,
             #"{"revision":1,"settings":{"trustedProxies":"10.0.0.0/8"}}"#,
+            #"{"revision":1,"settings":{"headers":{"underscores":"maybe"}}}"#,
             #"{"revision":1,"settings":{"timeouts":{"head":1e400}}}"#, "\u{0}",
         ])
     func garbage(_ json: String) {

@@ -37,6 +37,29 @@ struct CutTests {
         }
     }
 
+    @Test(
+        "a name with an underscore is kept, dropped or refused, however the bytes are cut; a response keeps it",
+        arguments: [UnderscorePolicy.keep, .drop, .refuse])
+    func underscores(_ policy: UnderscorePolicy) {
+        let fields =
+            "X-A: 1\r\nX_A: 2\r\nContent_Length: 3\r\n_: 4\r\nA-Name-Of-More-Than-16_Bytes: 5\r\nX-B: _\r\n\r\n"
+        let limits = HeadLimits(underscores: policy)
+        let request = Array(("GET / HTTP/1.1\r\nHost: a\r\n" + fields).utf8)
+        for cuts in [[]] + request.indices.map({ [$0] }) + [Array(request.indices)] {
+            let read = readRequest(request, cuts: cuts, limits: limits)
+            guard policy != .refuse else {
+                #expect(read == .refused(.underscoreInName))
+                continue
+            }
+            let dropped = read.head?.fields.filter(\.dropped).map(\.value)
+            #expect(dropped == (policy == .drop ? ["2", "3", "4", "5"] : []))
+            #expect(read.head?.framing == BodyFraming.none && read.head?.fields.count == 7)
+        }
+        #expect(
+            readResponse("HTTP/1.1 200 OK\r\n" + fields, limits: limits).head?.fields.contains(where: \.dropped)
+                == false)
+    }
+
     @Test("a response reads the same whichever way the bytes are cut", arguments: responses)
     func response(_ text: String) {
         let bytes = Array(text.utf8)

@@ -100,6 +100,7 @@ struct ConfigurationFileTests {
             docker: { endpoints: ["tcp://[::1]:2375", "tcp://Engine:2375"] }
             timeouts: { head: 500ms, handshake: 10 s, bodyIdle: 2m, connect: 1h, tunnelIdle: 3s, total: 1m, drain: 0 }
             limits: { headBytes: 60KiB, bodyBytes: 10MB, fieldCount: 256, connectionsPerWorker: 1_000 }
+            headers: { underscores: refuse }
             accessLog: { output: access.log }
             tls: { policy: modern }
             users: { edge: nobody, control: 1000 }
@@ -119,6 +120,7 @@ struct ConfigurationFileTests {
         #expect(settings.limits.connectionsPerWorker == 1_000)
         #expect(settings.accessLog.output == "/etc/kontainers/access.log")
         #expect(settings.tlsPolicy == .modern)
+        #expect(settings.headers.underscores == .refuse)
         #expect(settings.trustedProxies == ["10.0.0.0/8", "192.0.2.7", "2001:db8::/32", "::1", "0.0.0.0/1"])
         #expect(configuration?.listeners.first?.proxyProtocol == .optional)
         #expect(configuration?.users == .init(edge: "nobody", control: "1000"))

@@ -107,6 +107,25 @@ struct FieldTests {
         }
     }
 
+    @Test("names that upstreams may take for ours do not reach them, or only when they are to")
+    func underscores() throws {
+        let upstream = try ScriptedUpstream.saying("x")
+        let forged = "X_Forwarded_For: 9.9.9.9\r\nx_real_ip: 9.9.9.9\r\nContent_Length: 5\r\nX-Fine: _\r\n"
+        try proxying(site(upstream)) { proxy throws in
+            #expect(try proxy.get("/", forged).status == 200)
+            let request = try #require(upstream.requests.last)
+            #expect(!request.head.contains("9.9.9.9") && request["content_length"] == nil && request["x-fine"] == "_")
+            proxy.use(quick { $0.headers.underscores = .keep })
+            #expect(try proxy.get("/", forged).status == 200)
+            #expect(upstream.requests.last?["x_forwarded_for"] == "9.9.9.9")
+            proxy.use(quick { $0.headers.underscores = .refuse })
+            expect(try proxy.get("/", forged), .badRequest)
+            #expect(try proxy.get("/", "X-Fine: _\r\n").status == 200)
+        }
+        let answering = try ScriptedUpstream.steady { _ in ok("x", "X_Answer: 1\r\n") }
+        try proxying(site(answering)) { proxy throws in #expect(try proxy.get()["x_answer"] == "1") }
+    }
+
     @Test("the host of a target in absolute form is the host; the path loses it")
     func absoluteForm() throws {
         let upstream = try ScriptedUpstream.saying("x")

@@ -215,6 +215,11 @@ struct FileReader {
             read("connectionsPerWorker", into: \.connectionsPerWorker)
             read("idlePerEndpoint", into: \.idlePerEndpoint)
         }
+        if let fields = section("headers", of: file), let word = reader.text("underscores", of: fields),
+            let underscores = HeaderSettings.Underscores(rawValue: word)
+        {
+            configuration.settings.headers.underscores = underscores
+        }
         if let fields = section("accessLog", of: file), let output = reader.text("output", of: fields) {
             let isWord = ["stdout", "stderr", "off"].contains(output)
             configuration.settings.accessLog.output = isWord ? output : FileText.resolved(output, against: path)

@@ -132,6 +132,14 @@ enum Schema {
                 says: "Idle pooled connections of one worker to one endpoint."),
         ])
 
+    static let headers = Section(
+        title: "headers",
+        fields: [
+            Field(
+                "underscores", .choice(HeaderSettings.Underscores.allCases.map(\.rawValue)), standard: "drop",
+                says: "Request headers with an underscore in their names: keep, drop, or refuse. Answer: 400.")
+        ])
+
     static let accessLog = Section(
         title: "accessLog",
         fields: [Field("output", .text, standard: "stdout", says: "stdout, stderr, off, or the path of a file.")])
@@ -159,6 +167,7 @@ enum Schema {
             Field("rules", .sections(rule), says: "What is served from where, beside what containers ask for."),
             Field("timeouts", .section(timeouts), says: "How long each wait may last."),
             Field("limits", .section(limits), says: "What one peer may take."),
+            Field("headers", .section(headers), says: "What is done with doubtful header names."),
             Field("accessLog", .section(accessLog), says: "Where a line for each exchange is written."),
             Field("users", .section(users), says: "Who runs what when started by root."),
         ])

@@ -142,6 +142,12 @@ public final class Worker {
         tunables = Tunables(settings)
         writesRecords = settings.accessLog.output != "off"
         headLimits = HeadLimits(headBytes: settings.limits.headBytes, fieldCount: settings.limits.fieldCount)
+        headLimits.underscores =
+            switch settings.headers.underscores {
+            case .keep: .keep
+            case .drop: .drop
+            case .refuse: .refuse
+            }
     }
 }
 

@@ -18,7 +18,16 @@ public enum BodyFraming: Equatable, Sendable, BitwiseCopyable {
     case untilClose
 }
 
-/// What a head may cost. A limit is inclusive: a head of exactly `headBytes` is accepted.
+/// What is done with a request field whose name has an underscore, which some recipients take for a hyphen.
+public enum UnderscorePolicy: UInt8, Equatable, Sendable, BitwiseCopyable {
+    case keep
+    /// Marked as dropped, like a field of one connection.
+    case drop
+    /// A fault of the head. Answer: 400.
+    case refuse
+}
+
+/// What a head may cost and may name. A limit is inclusive: a head of exactly `headBytes` is accepted.
 public struct HeadLimits: Equatable, Sendable {
     /// Bytes of a whole head, from its first byte through the empty line. Over it: 431.
     public var headBytes: Int
@@ -29,10 +38,16 @@ public struct HeadLimits: Equatable, Sendable {
     /// Bytes of the request target. Over it: 414.
     public var targetBytes: Int
 
-    /// Makes the limits: 32 KiB, 128 field lines and 16 KiB of target unless told otherwise.
-    public init(headBytes: Int = 32768, fieldCount: Int = 128, targetBytes: Int = 16384) {
+    /// Of requests; a response names its fields as it likes.
+    public var underscores: UnderscorePolicy
+
+    /// Makes the limits: 32 KiB, 128 field lines, 16 KiB of target and every name unless told otherwise.
+    public init(
+        headBytes: Int = 32768, fieldCount: Int = 128, targetBytes: Int = 16384, underscores: UnderscorePolicy = .keep
+    ) {
         self.headBytes = headBytes
         self.fieldCount = fieldCount
         self.targetBytes = targetBytes
+        self.underscores = underscores
     }
 }

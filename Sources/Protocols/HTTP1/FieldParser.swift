@@ -7,6 +7,7 @@ func parseFields(
     _ bytes: Span<UInt8>, from start: Int, limits: HeadLimits, into fields: inout FieldTable,
     noting facts: inout FieldFacts
 ) -> Parsed {
+    let minds = limits.underscores != .keep && facts.side == .request
     let lineLimit = min(limits.fieldCount, fields.capacity)
     var at = start
     while true {
@@ -17,11 +18,16 @@ func parseFields(
         let nameStart = at
         var nameEnd = bytes.first(.colon, from: at, to: bytes.count)
         let known = nameEnd < bytes.count ? KnownField(naming: bytes, from: nameStart, to: nameEnd) : .other
+        var hasUnderscore = false
         if known == .other {
             nameEnd = endOfOtherName(bytes, from: nameStart)
             guard nameEnd < bytes.count else { return .needMore }
             guard bytes[nameEnd] == .colon, nameEnd > nameStart else {
                 return .refused(faultOfName(bytes[nameEnd], isFirst: nameEnd == nameStart))
+            }
+            if minds, bytes.first(UInt8(ascii: "_"), from: nameStart, to: nameEnd) < nameEnd {
+                if limits.underscores == .refuse { return .refused(.underscoreInName) }
+                hasUnderscore = true
             }
         }
 
@@ -43,10 +49,11 @@ func parseFields(
         var valueEnd = textEnd
         while valueEnd > valueStart, bytes[valueEnd &- 1].isOptionalWhitespace { valueEnd &-= 1 }
 
-        let line = FieldLine(
+        var line = FieldLine(
             nameStart: UInt32(truncatingIfNeeded: nameStart), nameEnd: UInt32(truncatingIfNeeded: nameEnd),
             valueStart: UInt32(truncatingIfNeeded: valueStart), valueEnd: UInt32(truncatingIfNeeded: valueEnd),
             known: known)
+        if hasUnderscore { line.dropped = true }
         // There is room: `lineLimit` is at most the capacity.
         _ = fields.append(line)
         if known.decidesFraming, let error = facts.note(line, in: bytes) { return .refused(error) }

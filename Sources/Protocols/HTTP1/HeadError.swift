@@ -9,6 +9,7 @@ public enum HeadError: UInt8, Error, CaseIterable, Equatable, Sendable {
     case badStatus, badReason
     // Field lines (RFC 9112 §5, RFC 9110 §5.5).
     case badFieldName, whitespaceBeforeColon, badFieldValue, obsoleteFold, bareCR, bareLF
+    case underscoreInName
     // Host (RFC 9112 §3.2).
     case missingHost, repeatedHost, badHost
     // Framing (RFC 9112 §6).
@@ -22,7 +23,7 @@ public enum HeadError: UInt8, Error, CaseIterable, Equatable, Sendable {
     public var status: Int {
         switch self {
         case .badMethod, .badTarget, .badVersion, .badStatus, .badReason, .badFieldName, .whitespaceBeforeColon,
-            .badFieldValue, .obsoleteFold, .bareCR, .bareLF, .missingHost, .repeatedHost, .badHost,
+            .underscoreInName, .badFieldValue, .obsoleteFold, .bareCR, .bareLF, .missingHost, .repeatedHost, .badHost,
             .contentLengthMalformed, .contentLengthRepeated, .contentLengthWithTransferEncoding,
             .transferEncodingMalformed, .transferEncodingNotLast, .transferEncodingRepeated, .transferEncodingInHTTP10:
             400
@@ -47,6 +48,7 @@ public enum HeadError: UInt8, Error, CaseIterable, Equatable, Sendable {
         case .badReason: "bad_reason"
         case .badFieldName: "bad_field_name"
         case .whitespaceBeforeColon: "whitespace_before_colon"
+        case .underscoreInName: "underscore_in_name"
         case .badFieldValue: "bad_field_value"
         case .obsoleteFold: "obsolete_fold"
         case .bareCR: "bare_cr"
