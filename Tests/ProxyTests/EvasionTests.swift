@@ -8,7 +8,14 @@ import Testing
 struct EvasionTests {
     /// Ways to write the same host.
     private static let hosts = [
-        "site.test", "SITE.TEST", "Site.Test:80", "site.test.", "site.test.:80", "SITE.test:65535",
+        "site.test", "SITE.TEST", "Site.Test:80", "site.test.", "site.test.:80", "SITE.test:65535", "sItE.tEsT.:00443",
+        "site.test:0",
+    ]
+
+    /// Ways to write the host of the address `::1`.
+    private static let literals = [
+        "[::1]", "[::1]:80", "[0:0:0:0:0:0:0:1]", "[0000:0000:0000:0000:0000:0000:0000:0001]:1", "[0::1]", "[::0:1]",
+        "[::0.0.0.1]", "[0:0::0.0.0.1]:65535",
     ]
 
     /// Ways to write a path below `/admin`.
@@ -16,8 +23,8 @@ struct EvasionTests {
         "/admin", "/admin/", "//admin", "/./admin", "/x/../admin", "/%61dmin", "/%61%64%6D%69%6e", "/admin/x",
         "/admin/../admin", "/x/%2e%2e/admin", "/x/.%2E/admin/y", "/admin?x", "/admin//", "/admin/.", "/x/y/../../admin",
         "///./admin", "/admin/%2e", "/x//../admin", "/%2e/admin", "/admin/%2F",
-
-        "/admin/..;/",
+        "/admin/..;/", "/%61dmi%6E/x", "/x/%2E%2e//admin", "//x/..//admin//", "/.//admin", "/admin?/../open",
+        "/admin/x/../../admin/y", "/a/b/../%2e%2e/admin", "/./././admin", "/admin/%2e%2e/admin", "/%61dmin?%2e%2e",
     ]
 
     private enum Form: CaseIterable { case origin, absolute, absoluteUpperCase, otherHostField }
@@ -39,7 +46,9 @@ struct EvasionTests {
         var options = RuleOptions()
         change(&options)
         let rules = [
-            Rule(name: "admin", hosts: ["site.test"], path: "/admin", endpoints: [upstream.endpoint], options: options),
+            Rule(
+                name: "admin", hosts: ["site.test", "[::1]"], path: "/admin", endpoints: [upstream.endpoint],
+                options: options),
             Rule(name: "open", hosts: ["*"], endpoints: [upstream.endpoint]),
         ]
         try proxying(rules, body)
@@ -47,7 +56,7 @@ struct EvasionTests {
 
     private func everyForm(_ proxy: TestProxy, _ check: (Message, String) -> Void) throws {
         let client = try proxy.client()
-        for host in Self.hosts {
+        for host in Self.hosts + Self.literals {
             for path in Self.paths {
                 for form in Form.allCases {
                     let request = request(host, path, form)
@@ -126,6 +135,77 @@ struct EvasionTests {
             #expect(try proxy.get("/admin", host: "site.test:").status == 400)
             for path in ["/admin/%00", "/admin%zz", "/../admin", "/%2e%2e/admin"] {
                 #expect(try proxy.get(path).status == 400, "\(path)")
+            }
+        }
+    }
+
+    @Test("maintenance holds for every way to write host and path")
+    func maintenance() throws {
+        let upstream = try ScriptedUpstream.saying("reached")
+        try proxyingShut(upstream, { $0.maintenance = true }) { proxy throws in
+            try everyForm(proxy) { answer, request in #expect(answer.status == 503, "\(request)") }
+        }
+        #expect(upstream.requests.isEmpty)
+    }
+
+    @Test("a rule for https is not reached without it, whatever the target's scheme and the client say")
+    func secure() throws {
+        let upstream = try ScriptedUpstream.saying("reached")
+        let rules = [
+            Rule(name: "shut", hosts: ["site.test"], tls: .required, endpoints: [upstream.endpoint]),
+            Rule(name: "open", hosts: ["*"], endpoints: [upstream.endpoint]),
+        ]
+        try proxying(rules) { proxy throws in
+            let client = try proxy.client()
+            for host in Self.hosts {
+                for start in ["/", "http://\(host)/", "https://\(host)/", "HTTPS://\(host)/", "https://\(host)"] {
+                    for fields in ["", "X-Forwarded-Proto: https\r\n", "Forwarded: proto=https\r\n"] {
+                        try client.send("GET \(start) HTTP/1.1\r\nHost: \(host)\r\n\(fields)\r\n")
+                        #expect(try client.response().status == 308, "\(start) \(host)")
+                    }
+                }
+            }
+        }
+        #expect(upstream.requests.isEmpty)
+    }
+
+    @Test("a host that only somebody behind the proxy would take for the rule's is refused")
+    func otherHosts() throws {
+        let upstream = try ScriptedUpstream.saying("open")
+        try proxyingShut(upstream, { $0.deny = ["127.0.0.1"] }) { proxy throws in
+            for host in [
+                "s%69te.test", "site%2etest", "site.test..", ".site.test", "site..test", "site.test:",
+                "site.test:99999",
+                "site.test:80:80", "user@site.test", "site.test,other.test", "site.test/", "site.test\\", "site.test#",
+                "[::1", "[::1]x", "[::1%25lo]", "[1::1::1]", "[::00001]", "[v1.a]", "[]", "::1", "",
+            ] {
+                #expect(try proxy.get("/admin", host: host).status == 400, "\(host)")
+            }
+            #expect(
+                try proxy.ask("GET /admin HTTP/1.1\r\nHost: open.test\r\nHost: site.test\r\n\r\n").status == 400)
+            #expect(try proxy.ask("GET http://u@open.test/admin HTTP/1.1\r\nHost: site.test\r\n\r\n").status == 400)
+        }
+        #expect(upstream.requests.isEmpty)
+    }
+
+    @Test("what a rule removes or sets in the head stays so, however the client names it")
+    func fields() throws {
+        let upstream = try ScriptedUpstream.saying("x")
+        var rules = site(upstream)
+        rules[0].options = RuleOptions()
+        rules[0].options?.requestHeaders.remove = ["X-Role"]
+        rules[0].options?.requestHeaders.set = [HeaderField("X-User", "nobody")]
+        try proxying(rules) { proxy throws in
+            let client = try proxy.client()
+            for fields in [
+                "X-Role: admin\r\nX-User: admin", "x-role: admin\r\nX-USER: admin", "X_Role: admin\r\nX_User: admin",
+                "X-Role: admin\r\nX-Role: admin\r\nX-User: admin\r\nX-User: admin",
+                "Connection: X-User, X-Role\r\nX-User: admin\r\nX-Role: admin", "Connection: x-user",
+            ] {
+                try client.send("GET / HTTP/1.1\r\nHost: site.test\r\n\(fields)\r\n\r\n")
+                #expect(try client.response().text == "x")
+                let request = try #require(upstream.requests.last)
+                #expect(request.all("x-user") == ["nobody"] && !request.head.contains("admin"), "\(fields)")
             }
         }
     }

@@ -79,6 +79,40 @@ struct PipeliningTests {
         }
     }
 
+    @Test("answers of every kind come in their order, and nothing behind the one that ends the connection is served")
+    func errorsInTheMiddle() throws {
+        let upstream = try ScriptedUpstream.steady { ok($0.target) }
+        try proxying(site(upstream)) { proxy throws in
+            let client = try proxy.client()
+            func get(_ target: String, _ fields: String = "") -> String {
+                "GET \(target) HTTP/1.1\r\nHost: site.test\r\n\(fields)\r\n"
+            }
+            let good = get("/1") + get("/../2") + "GET / HTTP/1.1\r\nHost: other.test\r\n\r\n" + get("/4")
+            let bad = "POST /5 HTTP/1.1\r\nHost: site.test\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n"
+            try client.send(good + bad + get("/6"))
+            #expect(try client.response().text == "/1")
+            expect(try client.response(), .badTarget)
+            expect(try client.response(), .noRoute)
+            #expect(try client.response().text == "/4")
+            let last = try client.response()
+            expect(last, .badRequest)
+            #expect(last["connection"] == "close")
+            #expect(try client.readToEnd().isEmpty)
+            let another = try proxy.client()
+            try another.send(get("/7") + get("/8", "Connection: close\r\n") + get("/9"))
+            #expect(try another.response().text == "/7")
+            #expect(try another.response().text == "/8")
+            #expect(try another.readToEnd().isEmpty)
+            let third = try proxy.client()
+            try third.send(get("/10") + "GET / HTTP/1.1\r\nHost: site.test\r\nX : y\r\n\r\n" + get("/11"))
+            #expect(try third.response().text == "/10")
+            expect(try third.response(), .badRequest)
+            #expect(try third.readToEnd().isEmpty)
+        }
+        let served = upstream.requests.map(\.target)
+        #expect(!served.contains("/6") && !served.contains("/9") && !served.contains("/11"))
+    }
+
     @Test("100,000 answers of our own to one pipeline take neither stack nor memory")
     func longPipeline() throws {
         try proxying([]) { proxy throws in

@@ -1,3 +1,5 @@
+import Bytes
+
 /// A network as it is written, or one address: IPv4 is kept apart from IPv6, and `::ffff:a.b.c.d` is IPv4 (RFC 4291
 /// §2.5.5.2), because that is how a socket for both tells of an IPv4 client.
 struct Network: Hashable {
@@ -17,30 +19,15 @@ struct Network: Hashable {
     }
 
     init(_ text: String) throws(RuleFault) {
-        let wanted = "wanted an address or a network such as 10.0.0.0/8 or 2001:db8::/32"
-        let fault = RuleFault(message: "network \"\(text)\": \(wanted)")
-        let parts = text.utf8.split(separator: UInt8(ascii: "/"), maxSplits: 1, omittingEmptySubsequences: false)
-        let bytes = Array(parts[0])
-        let v4 = bytes.withRun(parseIPv4)
-        if let v4 {
-            (start, length) = (Self.ipv4.start | UInt128(v4), 128)
-        } else if let v6 = bytes.withRun(parseIPv6) {
-            (start, length) = (UInt128(v6.high) << 64 | UInt128(v6.low), 128)
-        } else {
-            throw fault
+        guard let prefix = AddressPrefix(text) else {
+            let wanted = "wanted an address or a network such as 10.0.0.0/8 or 2001:db8::/32"
+            throw RuleFault(message: "network \"\(text)\": \(wanted)")
         }
-        guard parts.count == 2 else { return }
-        let digits = Array(parts[1])
-        guard (1...3).contains(digits.count), digits.allSatisfy({ $0 &- UInt8(ascii: "0") < 10 }),
-            digits.count == 1 || digits[0] != UInt8(ascii: "0")
-        else { throw fault }
-        let written = digits.reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) }
-        guard written <= (v4 == nil ? 128 : 32) else { throw fault }
-        length = v4 == nil ? written : written + 96
-        let first = length == 0 ? 0 : (start >> UInt128(128 - length)) << UInt128(128 - length)
-        guard first == start else {
+        guard !prefix.hasHostBits else {
             throw RuleFault(message: "network \"\(text)\": has bits set behind its prefix, wanted them zero")
         }
+        start = prefix.isIPv4 ? Self.ipv4.start | prefix.first : prefix.first
+        length = prefix.isIPv4 ? prefix.length + 96 : prefix.length
     }
 }
 

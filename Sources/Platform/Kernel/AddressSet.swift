@@ -8,32 +8,9 @@ public struct AddressRange: Equatable, Sendable {
 
     /// Reads `192.0.2.0/24`, `2001:db8::/32`, or an address alone, which is a range of one; `nil` for anything else.
     /// Bits behind the prefix do not count. An IPv6 range inside `::ffff:0:0/96` is the range of IPv4 it stands for.
-    public init?(text: some StringProtocol) {
-        let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
-        guard let host = parts.first else { return nil }
-        let bytes = Array(host.utf8)
-        var (isIPv4, address, width) = (true, UInt128(0), 32)
-        if let number = bytes.span.ipv4Number() {
-            address = UInt128(number)
-        } else if let number = bytes.span.ipv6Number() {
-            (isIPv4, address, width) = (false, number, 128)
-        } else {
-            return nil
-        }
-        var length = width
-        if parts.count == 2 {
-            let digits = Array(parts[1].utf8)
-            guard let number = digits.span.portNumber(), Int(number) <= width else { return nil }
-            length = Int(number)
-        }
-        if !isIPv4, length >= 96, address >> 32 == 0xffff {
-            (isIPv4, width, length) = (true, 32, length - 96)
-            address &= 0xffff_ffff
-        }
-        let hostBits: UInt128 = (1 << (width - length)) &- 1
-        self.isIPv4 = isIPv4
-        first = address & ~hostBits
-        last = address | hostBits
+    public init?(text: String) {
+        guard let prefix = AddressPrefix(text) else { return nil }
+        (isIPv4, first, last) = (prefix.isIPv4, prefix.first, prefix.last)
     }
 }
 
