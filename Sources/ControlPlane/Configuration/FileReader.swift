@@ -214,6 +214,7 @@ struct FileReader {
             read("bodyBytes", into: \.bodyBytes)
             read("connectionsPerWorker", into: \.connectionsPerWorker)
             read("idlePerEndpoint", into: \.idlePerEndpoint)
+            read("bufferedBytesPerWorker", into: \.bufferedBytesPerWorker)
         }
         if let fields = section("headers", of: file), let word = reader.text("underscores", of: fields),
             let underscores = HeaderSettings.Underscores(rawValue: word)
