@@ -28,6 +28,26 @@ struct TimerWheelTests {
         }
     }
 
+    @Test("a deadline that is set anew or forgotten while its batch is dealt with does not fire")
+    func batch() {
+        var wheel = TimerWheel(capacity: 8, now: 0)
+        for index: UInt32 in 0..<5 { wheel.set(index, at: Self.tick) }
+        var expired: [UInt32] = []
+        wheel.expire(now: 3 * Self.tick, into: &expired)
+        #expect(expired.sorted() == [0, 1, 2, 3, 4])
+        wheel.set(1, at: 100 * Self.tick)
+        wheel.clear(2)
+        wheel.remove(3)
+        wheel.set(4, at: 3 * Self.tick)
+        var confirmed: [UInt32] = []
+        for index in expired.sorted() + [0] where wheel.confirm(index) { confirmed.append(index) }
+        #expect(confirmed == [0])
+        expired = []
+        wheel.expire(now: 5 * Self.tick, into: &expired)
+        wheel.expire(now: 102 * Self.tick, into: &expired)
+        #expect(expired == [4, 1])
+    }
+
     @Test("says how long to sleep so that no deadline is missed, and for ever when there is none")
     func sleeping() {
         let start: UInt64 = 77

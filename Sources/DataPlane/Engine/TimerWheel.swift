@@ -8,6 +8,8 @@ public struct TimerWheel: ~Copyable {
     public static let tickShift: UInt64 = 26
     static let bucketCount = 512
     private static let none: UInt32 = .max
+    /// In place of a deadline: it has passed, and nobody has dealt with that yet.
+    private static let passed: UInt32 = .max
 
     private let entries: Reserve<TimerEntry>
     private var heads: [UInt32]
@@ -49,7 +51,8 @@ public struct TimerWheel: ~Copyable {
         entries[Int(index)].due = 0
     }
 
-    /// Puts the places whose deadline has passed into `expired`; each is out of the wheel then.
+    /// Puts the places whose deadline has passed into `expired`; each is out of the wheel then. Whoever deals with them
+    /// asks ``confirm(_:)`` of each when its turn comes.
     public mutating func expire(now: UInt64, into expired: inout [UInt32]) {
         let target = ticks(now)
         guard target >= tick else { return }
@@ -57,6 +60,15 @@ public struct TimerWheel: ~Copyable {
         let turns = min(Int(target - tick) + 1, Self.bucketCount)
         for turn in 0..<turns { sweep(Int(target &- UInt32(turn)) % Self.bucketCount, target, &expired) }
         tick = target &+ 1
+    }
+
+    /// Whether the deadline that ``expire(now:into:)`` found passed is still the place's concern: dealing with another
+    /// place of the same batch may have set it anew, or forgotten it. An idle connection that was taken into use in the
+    /// meantime has nothing to answer for. Answers `true` once.
+    public mutating func confirm(_ index: UInt32) -> Bool {
+        guard entries[Int(index)].due == Self.passed else { return false }
+        entries[Int(index)].due = 0
+        return true
     }
 
     private mutating func sweep(_ bucket: Int, _ target: UInt32, _ expired: inout [UInt32]) {
@@ -67,7 +79,7 @@ public struct TimerWheel: ~Copyable {
                 unlink(index)
             } else if entry.due <= target {
                 unlink(index)
-                entries[Int(index)].due = 0
+                entries[Int(index)].due = Self.passed
                 expired.append(index)
             } else if Int(entry.due) % Self.bucketCount != bucket {
                 unlink(index)
@@ -122,7 +134,7 @@ public struct TimerWheel: ~Copyable {
 /// Not private, not nested: as the argument of a noncopyable generic that stops the 6.3.1 compiler ("Broken module
 /// found").
 struct TimerEntry: BitwiseCopyable {
-    /// The tick at which it is due; 0 means never.
+    /// The tick at which it is due; 0 means never, the largest number that it was due and is dealt with next.
     var due: UInt32
     /// The bucket's number plus one; 0 means in none.
     var bucket: UInt32

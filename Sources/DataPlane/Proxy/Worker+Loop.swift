@@ -88,7 +88,7 @@ extension Worker {
     private func endWaits() {
         loop.timers.expire(now: loop.now, into: &expired)
         guard !expired.isEmpty else { return }
-        for index in expired where connections.isTaken(index) {
+        for index in expired where connections.isTaken(index) && loop.timers.confirm(index) {
             switch connections[index].role {
             case .client: clientTimedOut(index)
             case .upstream: upstreamTimedOut(index)
