@@ -15,6 +15,8 @@ public enum Upward: Equatable, Sendable, Codable {
     /// A delta did not start from what the edge has; a full snapshot is wanted.
     case gap(epoch: String, revision: UInt64)
     case telemetry(EdgeTelemetry)
+    /// What was counted by rule, endpoint and listener and has changed since it was last said.
+    case tallies(EdgeTallies)
 }
 
 /// What the edge could not do as asked. The last good version of the thing named stays in service, if there was one.
@@ -32,20 +34,7 @@ public struct EdgeDiagnosis: Equatable, Sendable, Codable {
     }
 }
 
-/// The edge's counters, summed over its workers, since it started. Names are those of the metrics page.
-public struct EdgeTelemetry: Equatable, Sendable, Codable {
-    public var epoch: String
-    public var revision: UInt64
-    public var counters: [String: UInt64]
-
-    public init(epoch: String, revision: UInt64, counters: [String: UInt64]) {
-        self.epoch = epoch
-        self.revision = revision
-        self.counters = counters
-    }
-}
-
 public enum LinkVersion {
     /// The version of the messages above. Both sides close with a log line when the other's differs.
-    public static let current = 1
+    public static let current = 2
 }

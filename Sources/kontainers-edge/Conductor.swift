@@ -34,7 +34,7 @@ final class Conductor {
     private var revisions: [Revision] = []
     private var isReady = false
     private var runningWorkers: Int
-    private var lastTelemetry: UInt64 = 0
+    private let report: TelemetryReport
 
     init(_ options: Options) throws {
         self.options = options
@@ -59,6 +59,7 @@ final class Conductor {
         self.log = log
         workers = try (0..<start.workers).map { _ in try Worker(log: log, settings: settings) }
         runningWorkers = workers.count
+        report = TelemetryReport(workers.map(\.tally))
         sockets = ListenerSockets(workers: workers)
         try startWorkers()
         try poller.addLevelTriggered(signals.descriptor, token: Source.signals.rawValue)
@@ -135,7 +136,7 @@ final class Conductor {
 
     func run() throws {
         while true {
-            let count = try poller.wait(milliseconds: 200)
+            let count = try poller.wait(milliseconds: report.isUnderWay && link?.isConnected == true ? 10 : 200)
             for place in 0..<count {
                 let (token, _) = poller.event(place)
                 switch Source(rawValue: token) {
@@ -170,6 +171,7 @@ final class Conductor {
                 Log.write(
                     .info, "serving", ("revision", "\(revision)"), ("rules", "\(state.ruleCount)"),
                     ("workers", "\(workers.count)"), ("took_us", "\((Clock.monotonic() &- since) / 1_000)"))
+                report.follow(revisions.last { $0.table.epoch == epoch && $0.table.revision == revision }?.table)
                 link?.send(.acknowledged(epoch: epoch, revision: revision, diagnoses: diagnoses))
                 reportReady(revision)
             }
@@ -263,7 +265,7 @@ final class Conductor {
 
     // MARK: - The Link
 
-    /// Connects when there is no Link, and says how things stand once a second.
+    /// Connects when there is no Link, and says how things stand.
     private func tendLink() {
         guard let link else { return }
         let now = Clock.monotonic()
@@ -277,11 +279,11 @@ final class Conductor {
                 .hello(
                     version: LinkVersion.current, pid: System.processID, workers: workers.count, epoch: state.epoch,
                     revision: state.revision))
+            report.restart()
         }
-        if now &- lastTelemetry >= 1_000_000_000 {
-            lastTelemetry = now
-            link.send(.telemetry(telemetry()))
-        }
+        link.flush()
+        // What was said first is heard first: the Link is for revisions before it is for numbers.
+        if link.isHeard, let message = report.next(now: now, state) { link.send(message) }
     }
 
     private func takeLinkMessages() {
@@ -304,13 +306,5 @@ final class Conductor {
                 }
             }
         }
-    }
-
-    private func telemetry() -> EdgeTelemetry {
-        var sums: [String: UInt64] = [:]
-        for worker in workers {
-            for (name, value) in worker.tally.readings { sums[name, default: 0] &+= value }
-        }
-        return EdgeTelemetry(epoch: state.epoch, revision: state.revision, counters: sums)
     }
 }

@@ -12,6 +12,10 @@ final class LinkClient {
     private var reader = LinkFrameReader()
     private var lastAttempt: UInt64 = 0
     private var saidAbsent = false
+    /// Bytes that control has not taken yet.
+    private var backlog: [UInt8] = []
+    /// Of the backlog: beyond it control is stuck.
+    private static let backlogLimit = 8 << 20
 
     init(path: String) { self.path = path }
 
@@ -26,6 +30,7 @@ final class LinkClient {
             socket = try System.connectUnix(path).release()
             Socket.setNonBlocking(socket)
             reader = LinkFrameReader()
+            backlog = []
             saidAbsent = false
             return true
         } catch {
@@ -43,19 +48,33 @@ final class LinkClient {
         socket = -1
     }
 
-    /// A message that control does not take at once means that it is stuck: the Link is made anew rather than waited
-    /// for.
+    /// Whether control has taken all that was said.
+    var isHeard: Bool { backlog.isEmpty }
+
+    /// What control does not take at once is kept for it, up to a limit: one that is stuck is not waited for, the Link
+    /// is made anew.
     func send(_ message: Upward) {
         guard socket >= 0, let frame = try? LinkFrame.encode(message) else { return }
+        backlog += frame
+        flush()
+        guard backlog.count > Self.backlogLimit else { return }
+        Log.write(.warning, "control does not listen; the Link is made anew", ("waiting", "\(backlog.count)"))
+        close()
+    }
+
+    /// Sends what control takes now of what waits for it.
+    func flush() {
         var done = 0
-        while done < frame.count {
-            switch Socket.send(socket, frame.span.extracting(done..<frame.count)) {
+        sending: while socket >= 0, done < backlog.count {
+            switch Socket.send(socket, backlog.span.extracting(done..<backlog.count)) {
             case .bytes(let count): done += count
-            case .wouldBlock, .endOfStream, .failed:
+            case .wouldBlock: break sending
+            case .endOfStream, .failed:
                 Log.write(.warning, "the Link was lost while sending")
                 return close()
             }
         }
+        backlog.removeFirst(done)
     }
 
     /// Every message that has come. An end or garbage closes the Link.

@@ -38,7 +38,16 @@ struct SnapshotTests {
         let up: [Upward] = [
             .hello(version: 1, pid: 7, workers: 2, epoch: "e", revision: .max),
             .acknowledged(epoch: "e", revision: 3, diagnoses: [diagnosis]), .gap(epoch: "e", revision: 3),
-            .telemetry(EdgeTelemetry(epoch: "e", revision: 3, counters: ["requests": .max])),
+            .telemetry(
+                EdgeTelemetry(
+                    epoch: "e", revision: 3, counters: ["requests": .max],
+                    families: [.init(name: "answers_total", label: "answer", values: ["noRoute": 1])],
+                    residentBytes: 1 << 40, processorMilliseconds: 5)),
+            .tallies(
+                EdgeTallies(
+                    isFirst: true, gone: .init(rules: ["old"], endpoints: ["[::1]:80"]),
+                    rules: [TallyRow(name: "site", ended: [1, 2, 3, 4, 5, 6], durationSum: 9, durations: "7:1 9:2")],
+                    endpoints: [TallyRow(name: "127.0.0.1:80", idle: 1)], listeners: [TallyRow(name: "web")])),
         ]
         for message in up {
             let frame = try LinkFrame.encode(message)

@@ -168,6 +168,10 @@ struct LinkServerTests {
                 _ = try await messages.next()
                 let diagnosis = EdgeDiagnosis(subject: .rule, name: "x", message: "it is odd")
                 try await edge.say(.telemetry(EdgeTelemetry(epoch: "e", revision: 1, counters: ["requests": 5])))
+                for sent in 1...2 as ClosedRange<UInt64> {
+                    let row = TallyRow(name: "docker:rule-100000", sent: sent)
+                    try await edge.say(.tallies(EdgeTallies(isFirst: sent == 1, rules: [row])))
+                }
                 try await edge.say(.acknowledged(epoch: "e", revision: 1, diagnoses: [diagnosis]))
                 var report = await server.reports.first
                 while report?.revision != 1 {
@@ -179,6 +183,11 @@ struct LinkServerTests {
                 #expect(report?.telemetry?.counters == ["requests": 5])
             }
             while await !server.reports.isEmpty { await Task.yield() }
+            // Its last words stay for whoever wants to read them.
+            let standing = await server.standing
+            #expect(!standing.isUp && standing.edges.first?.telemetry?.counters == ["requests": 5])
+            #expect(standing.edges.first?.tallies.rules["docker:rule-100000"]?.sent == 2)
+            #expect(standing.rules == ["docker:rule-100000", "docker:rule-100001"])
         }
     }
 

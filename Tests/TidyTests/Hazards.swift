@@ -8,6 +8,7 @@ enum Hazards {
         "Sources/Platform/Bytes/Buffer+Append.swift": "writes into the buffer's room, which is checked first",
         "Sources/Platform/Bytes/BufferChain.swift": "links buffers where vacant ones are linked",
         "Sources/Platform/Bytes/BufferPool.swift": "owns the memory of buffers",
+        "Sources/Platform/Telemetry/TallyRows.swift": "atomics in reserved memory, written by one thread, read by any",
         "Sources/DataPlane/Engine/Slab.swift": "slots at stable addresses, told apart by generations",
         "Sources/DataPlane/Routing/ArenaBlock.swift": "one block of memory for a whole table",
         "Sources/DataPlane/Routing/ByteRun.swift": "bytes inside that block",

@@ -33,6 +33,19 @@ public actor LinkServer {
         public var revision: UInt64
         public var diagnoses: [EdgeDiagnosis]
         public var telemetry: EdgeTelemetry?
+        /// By rule, endpoint and listener.
+        public var tallies = TallyBook()
+    }
+
+    /// What is known of the edges, for whoever wants to read their numbers.
+    public struct Standing: Sendable {
+        /// The connected ones; when there is none, the one that was there last.
+        public var edges: [EdgeReport]
+        public var isUp: Bool
+        /// Names of rules and listeners that are configured, and the revision that says so.
+        public var rules: Set<String>
+        public var listeners: Set<String>
+        public var revision: UInt64
     }
 
     /// Bytes that one message of an edge may have.
@@ -48,6 +61,7 @@ public actor LinkServer {
     private var deltaFrame: (base: UInt64, revision: UInt64, bytes: ByteBuffer)?
     private var edges: [Int: Edge] = [:]
     private var edgeCount = 0
+    private var lastReport: EdgeReport?
     private var servesSince: AsyncStream<Void>.Continuation
     /// Yields once, when edges can connect.
     public nonisolated let ready: AsyncStream<Void>
@@ -62,6 +76,14 @@ public actor LinkServer {
 
     /// What the connected edges last said, by process id.
     public var reports: [EdgeReport] { edges.values.compactMap(\.report).sorted { $0.pid < $1.pid } }
+
+    public var standing: Standing {
+        let connected = reports
+        return Standing(
+            edges: connected.isEmpty ? lastReport.map { [$0] } ?? [] : connected, isUp: !connected.isEmpty,
+            rules: Set(current?.snapshot.rules.map(\.name) ?? []),
+            listeners: Set(current?.snapshot.listeners.map(\.name) ?? []), revision: current?.snapshot.revision ?? 0)
+    }
 
     /// Makes a revision known to all edges. Returns before they have it.
     public func publish(_ publication: Publication) {
@@ -123,6 +145,7 @@ public actor LinkServer {
         let (rings, bell) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         edges[number] = Edge(bell: bell, connectedAt: .now, close: { connection.channel.channel.close(promise: nil) })
         defer {
+            if let report = edges[number]?.report { lastReport = report }
             edges[number] = nil
             bell.finish()
         }
@@ -235,6 +258,8 @@ public actor LinkServer {
             edges[number]?.bell.yield()
         case .telemetry(let telemetry):
             edges[number]?.report?.telemetry = telemetry
+        case .tallies(let tallies):
+            edges[number]?.report?.tallies.take(tallies)
         }
     }
 

@@ -18,6 +18,7 @@ extension Worker {
     /// Counts an exchange that is over, and writes its record.
     func account(_ index: UInt32) {
         count(status: Int(exchanges[index].status))
+        countEnd(index)
         guard let record = exchanges[index].record else { return }
         exchanges[index].record = nil
         closeRecord(index, record)

@@ -12,6 +12,7 @@ extension Worker {
     ///
     /// - Parameter retryAfter: seconds, where it is not the table that says how many; 0 is none.
     func answer(_ index: UInt32, _ answer: Answer, retryAfter: UInt64 = 0) {
+        tally.count(answer)
         exchanges[index].answered = answer
         let output = beginAnswer(index, status: answer.status)
         if retryAfter > 0 {
@@ -138,6 +139,7 @@ extension Worker {
     /// Answers what never became an exchange (a head that is malformed or too late), and ends the connection.
     func refuse(_ client: UInt32, _ answer: Answer, _ reason: StaticString) {
         count(status: answer.status)
+        tally.count(answer)
         recordRefusal(client, answer, reason)
         let output = outputBuffer(client)
         output.append("HTTP/1.1 ")

@@ -51,6 +51,7 @@ extension Worker {
         case .done:
             tally.handshakes.add()
             noteHandshake(index)
+            countHandshake(session)
             connections[index].phase = .readingHead
             connections[index].isReadable = true
             loop.timers.set(index, at: loop.now &+ tunables.head)
@@ -207,6 +208,7 @@ extension Worker {
     }
 
     func closeClient(_ index: UInt32) {
+        tally.listeners.subtract(.inFlight, of: UInt32(connections[index].listener))
         release(index)
         clientCount -= 1
         tally.clientsOpen.subtract()

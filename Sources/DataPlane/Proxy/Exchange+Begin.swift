@@ -50,6 +50,7 @@ extension Worker {
         case .redirectToTLS(let id) where connections[client].isTrusted && cameByTLS(bytes): choose(index, id)
         case .redirectToTLS(let id):
             exchanges[index].route = UInt32(id.index)
+            tally.rules.add(.inFlight, of: id.number)
             recordRule(index)
             let route = view.route(id)
             if route.hasOptions, !applyRulesBeforeTLS(index, route) { return }
@@ -74,6 +75,7 @@ extension Worker {
     /// Picks where in the pool the search begins, and takes the first endpoint that works.
     private func choose(_ index: UInt32, _ id: RouteID) {
         exchanges[index].route = UInt32(id.index)
+        tally.rules.add(.inFlight, of: id.number)
         recordRule(index)
         let route = tables[currentTable].view.route(id)
         if route.hasOptions, !applyRules(index, route) { return }

@@ -148,10 +148,12 @@ extension Worker {
             complete(index)
         case .sourceEnded, .sourceFailed:
             tally.upstreamAborts.add()
+            countFailure(index)
             abort(index, .upstreamClosed)
         case .targetFailed: abort(index, .clientClosed)
         case .malformed:
             tally.upstreamMalformed.add()
+            countFailure(index)
             abort(index, .upstreamMalformed)
         }
         return false

@@ -110,7 +110,7 @@ struct Exchange: BitwiseCopyable {
 }
 
 /// Why an exchange ended, for the access record.
-enum EndCause: UInt8 {
+enum EndCause: UInt8, CaseIterable {
     case complete, answered, clientClosed, upstreamClosed, upstreamMalformed, drained
     case bodyIdleTimeout, connectTimeout, firstByteTimeout, responseIdleTimeout, tunnelIdleTimeout, totalTimeout
     /// `responseIdleTimeout`, because the client did not take the response.

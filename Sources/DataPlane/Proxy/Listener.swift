@@ -67,6 +67,7 @@ extension Worker {
 
     private func admit(_ socket: CInt, _ peer: SocketAddress, _ listener: UInt16) {
         tally.accepted.add()
+        tally.listeners.add(.connects, of: UInt32(listener))
         var connection = Connection(socket: socket, role: .client, phase: .readingHead, peer: peer)
         connection.listener = listener
         connection.isWritable = true
@@ -100,6 +101,7 @@ extension Worker {
         }
         clientCount += 1
         tally.clientsOpen.add()
+        tally.listeners.add(.inFlight, of: UInt32(listener))
         loop.timers.set(
             token.index, at: loop.now &+ (connection.phase == .handshaking ? tunables.handshake : tunables.head))
     }

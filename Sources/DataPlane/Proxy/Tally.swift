@@ -51,6 +51,15 @@ public final class Tally: Sendable {
     public let loops = Counter()
     public let tableChanges = Counter()
     public let timeouts = TimeoutTally()
+    public let handshakesTLS12 = Counter()
+    public let handshakesTLS13 = Counter()
+    public let handshakesResumed = Counter()
+    /// By number of route, endpoint and listener.
+    public let rules = TallyRows()
+    public let endpoints = TallyRows()
+    public let listeners = TallyRows()
+    let ends = InlineArray<32, Counter> { _ in Counter() }
+    let answers = InlineArray<48, Counter> { _ in Counter() }
 
     public init() {}
 
@@ -82,10 +91,15 @@ public final class Tally: Sendable {
             ("request_buffer_bytes", requestBufferBytes.current),
             ("upstream_connections_open", upstreamsOpen.current), ("tls_handshakes_total", handshakes.current),
             ("tls_handshake_failures_total", handshakeFailures.current),
+            ("tls_handshakes_1_2_total", handshakesTLS12.current),
+            ("tls_handshakes_1_3_total", handshakesTLS13.current),
+            ("tls_handshakes_resumed_total", handshakesResumed.current),
             ("proxy_headers_total", proxyHeaders.current),
             ("proxy_headers_refused_total", proxyHeadersRefused.current),
             ("proxy_headers_untrusted_total", proxyHeadersUntrusted.current), ("tunnels_total", tunnels.current),
             ("access_log_lines_lost_total", logLinesLost.current), ("table_changes_total", tableChanges.current),
+            ("tally_rows_lost_total", rules.lostCount &+ endpoints.lostCount &+ listeners.lostCount),
+            ("tally_bytes", rules.byteCount &+ endpoints.byteCount &+ listeners.byteCount),
         ] + timeouts.readings
     }
 }

@@ -49,6 +49,7 @@ extension Worker {
                 return attach(fresh, to: index, head)
             }
             tally.upstreamConnectFailures.add()
+            tally.endpoints.add(.connectFailures, of: endpoint.number)
         }
         buffers.give(head)
         answer(index, .connectFailed)
@@ -59,6 +60,7 @@ extension Worker {
         connections[upstream].output = head
         exchanges[index].upstream = upstream
         endpoints[Int(connections[upstream].endpoint)].inFlight += 1
+        tally.endpoints.add(.inFlight, of: connections[upstream].endpoint)
     }
 
     /// Begins a connect; its end arrives as an event.
@@ -87,6 +89,7 @@ extension Worker {
             return nil
         }
         tally.upstreamConnects.add()
+        tally.endpoints.add(.connects, of: endpoint.number)
         tally.upstreamsOpen.add()
         return token.index
     }
@@ -127,6 +130,7 @@ extension Worker {
         let head = connections[upstream].output
         connections[upstream].output = nil
         endpoints[Int(connections[upstream].endpoint)].inFlight -= 1
+        tally.endpoints.subtract(.inFlight, of: connections[upstream].endpoint)
         exchanges[index].upstream = Connection.nobody
         closeUpstream(upstream)
         return head
@@ -137,6 +141,7 @@ extension Worker {
         let upstream = exchanges[index].upstream
         guard upstream != Connection.nobody else { return }
         endpoints[Int(connections[upstream].endpoint)].inFlight -= 1
+        tally.endpoints.subtract(.inFlight, of: connections[upstream].endpoint)
         exchanges[index].upstream = Connection.nobody
         if canPool { poolOrClose(upstream) } else { closeUpstream(upstream) }
     }
@@ -154,6 +159,7 @@ extension Worker {
         switch failure {
         case .refused, .connectTimeout:
             tally.upstreamConnectFailures.add()
+            tally.endpoints.add(.connectFailures, of: exchanges[index].endpoint)
             if failure == .connectTimeout { tally.timeouts.count(.connect) }
             guard let head = detach(index) else { preconditionFailure("a connect without a request") }
             guard exchanges[index].retries.causes.contains(.connect), exchanges[index].attempts < Self.attemptLimit,
@@ -179,14 +185,17 @@ extension Worker {
                 return takeUpstream(index, head, .fresh)
             }
             tally.upstreamAborts.add()
+            countFailure(index)
             if retry(index, after: .closed) { return }
             answer(index, .upstreamClosed)
         case .malformed:
             tally.upstreamMalformed.add()
+            countFailure(index)
             answer(index, .upstreamMalformed)
         case .timeout:
             let wait = currentWait(index)
             tally.upstreamTimeouts.add()
+            countFailure(index)
             tally.timeouts.count(wait)
             if exchanges[index].firstByte == 0, retry(index, after: .timeout) { return }
             exchanges[index].end = EndCause(wait)

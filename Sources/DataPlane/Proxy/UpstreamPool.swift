@@ -26,6 +26,7 @@ extension Worker {
         if state.firstPooled != Connection.nobody { connections[state.firstPooled].previous = index }
         endpoints[Int(endpoint)].firstPooled = index
         endpoints[Int(endpoint)].pooledCount += 1
+        tally.endpoints.add(.idle, of: endpoint)
         loop.timers.set(index, at: loop.now &+ tunables.upstreamIdle)
     }
 
@@ -46,6 +47,7 @@ extension Worker {
         }
         if connection.next != Connection.nobody { connections[connection.next].previous = connection.previous }
         endpoints[Int(connection.endpoint)].pooledCount -= 1
+        tally.endpoints.subtract(.idle, of: connection.endpoint)
     }
 
     /// Endpoints that left the configuration keep no idle connections.

@@ -136,6 +136,7 @@ extension Worker {
     private func upstreamLate(_ index: UInt32, _ wait: Wait) {
         guard exchanges[index].responseBegan else { return upstreamFailed(index, .timeout) }
         tally.upstreamTimeouts.add()
+        countFailure(index)
         abortLate(index, wait)
     }
 

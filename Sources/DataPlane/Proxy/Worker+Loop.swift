@@ -110,6 +110,7 @@ extension Worker {
     }
 
     private func adopt(_ revision: Revision) {
+        forgetTallies()
         let old = currentTable
         currentTable = tables.firstIndex { $0.revision == nil } ?? tables.count
         let slot = TableSlot(revision: revision, view: revision.table.view)
