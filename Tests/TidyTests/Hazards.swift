@@ -47,6 +47,9 @@ enum Hazards {
     ]
 
     static let stateMachines = [
+        "Sources/DataPlane/Balancing/ActiveHealth.swift",
+        "Sources/DataPlane/Balancing/CircuitBreaker.swift",
+        "Sources/DataPlane/Balancing/OutlierEjection.swift",
         "Sources/DataPlane/Proxy/ClientConnection.swift",
         "Sources/DataPlane/Proxy/Exchange+Begin.swift",
         "Sources/DataPlane/Proxy/Exchange+Pump.swift",
