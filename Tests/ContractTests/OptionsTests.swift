@@ -13,6 +13,7 @@ struct OptionsTests {
         options.redirect = Redirect(to: "https://b.test/", status: 301)
         options.rateLimit = RateLimit(requests: 3)
         options.retries = Retries(on: [.timeout, .status504])
+        options.maxPending = 7
         options.timeouts = RuleTimeouts()
         options.timeouts?.total = 0
         options.timeouts?.connect = 1

@@ -13,6 +13,7 @@ extension Worker {
     /// - Parameter retryAfter: seconds, where it is not the table that says how many; 0 is none.
     func answer(_ index: UInt32, _ answer: Answer, retryAfter: UInt64 = 0) {
         exchanges[index].answered = answer
+        tally.limits.count(answer)
         let output = beginAnswer(index, status: answer.status)
         if retryAfter > 0 {
             output.append("Retry-After: ")
@@ -138,6 +139,7 @@ extension Worker {
     /// Answers what never became an exchange (a head that is malformed or too late), and ends the connection.
     func refuse(_ client: UInt32, _ answer: Answer, _ reason: StaticString) {
         count(status: answer.status)
+        tally.limits.count(answer)
         recordRefusal(client, answer, reason)
         let output = outputBuffer(client)
         output.append("HTTP/1.1 ")
@@ -147,6 +149,11 @@ extension Worker {
         output.append("\r\n")
         appendDate(to: output)
         output.append("Connection: close\r\nCache-Control: no-store\r\n")
+        if let seconds = answer.retryAfter {
+            output.append("Retry-After: ")
+            output.append(seconds)
+            output.append("\r\n")
+        }
         output.append("Content-Type: text/plain; charset=utf-8\r\nContent-Length: ")
         output.append(decimal: UInt64(answer.text.utf8CodeUnitCount))
         output.append("\r\n\r\n")

@@ -207,6 +207,7 @@ extension Worker {
     }
 
     func closeClient(_ index: UInt32) {
+        withdraw(index)
         release(index)
         clientCount -= 1
         tally.clientsOpen.subtract()

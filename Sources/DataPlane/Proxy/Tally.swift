@@ -45,6 +45,7 @@ public final class Tally: Sendable {
     public let loops = Counter()
     public let tableChanges = Counter()
     public let timeouts = TimeoutTally()
+    public let limits = LimitTally()
 
     public init() {}
 
@@ -76,6 +77,6 @@ public final class Tally: Sendable {
             ("proxy_headers_refused_total", proxyHeadersRefused.current),
             ("proxy_headers_untrusted_total", proxyHeadersUntrusted.current), ("tunnels_total", tunnels.current),
             ("access_log_lines_lost_total", logLinesLost.current), ("table_changes_total", tableChanges.current),
-        ] + timeouts.readings
+        ] + timeouts.readings + limits.readings
     }
 }

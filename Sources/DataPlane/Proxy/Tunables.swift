@@ -17,6 +17,11 @@ struct Tunables: BitwiseCopyable {
     var bodyBytes: UInt64
     var connectionLimit: Int
     var idlePerEndpoint: UInt32
+    /// 0: none, of these three.
+    var connectionsPerListener: UInt64
+    var connectionsPerAddress: UInt64
+    var pendingPerPool: UInt64
+    var requestsPerConnection: UInt32
     /// How long the rest of a request is read and forgotten after an answer that ends the connection.
     var linger: UInt64 = 2_000_000_000
 
@@ -34,6 +39,11 @@ struct Tunables: BitwiseCopyable {
         total = settings.timeouts.total > 0 ? nanoseconds(settings.timeouts.total) : 0
         bodyBytes = UInt64(max(0, settings.limits.bodyBytes))
         connectionLimit = settings.limits.connectionsPerWorker
+        connectionsPerListener = UInt64(max(0, settings.limits.connectionsPerListener))
+        connectionsPerAddress = UInt64(min(max(0, settings.limits.connectionsPerAddress), Limits.countRange.upperBound))
+        pendingPerPool = UInt64(max(0, settings.limits.pendingPerPool))
+        let requests = settings.limits.requestsPerConnection
+        requestsPerConnection = requests > 0 ? UInt32(clamping: requests) : .max
         idlePerEndpoint = UInt32(clamping: settings.limits.idlePerEndpoint)
     }
 }

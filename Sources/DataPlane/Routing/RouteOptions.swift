@@ -17,6 +17,7 @@ public struct RouteOptions: Sendable, BitwiseCopyable {
         public static let timeouts = Flags(rawValue: 1024)
         /// Fields of the response need what only the request says: its host or its ID.
         public static let remembersRequest = Flags(rawValue: 512)
+        public static let pendingLimit = Flags(rawValue: 1 << 13)
         public static let retries = Flags(rawValue: 1 << 12)
     }
 
@@ -31,6 +32,8 @@ public struct RouteOptions: Sendable, BitwiseCopyable {
     public var rateKey: UInt64 = 0
     public var retries = RetryPolicy.standard
     public var timeouts = RouteTimeouts()
+    /// Exchanges; 0 means no limit.
+    public var pendingLimit: UInt64 = 0
     public var requestFields = FieldChangeList()
     public var responseFields = FieldChangeList()
     var boundariesStart: UInt32 = 0
