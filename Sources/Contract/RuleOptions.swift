@@ -2,7 +2,7 @@
 public struct RuleOptions: Equatable, Sendable, Encodable {
     enum CodingKeys: String, CodingKey {
         case allow, deny, requestHeaders, responseHeaders, stripPrefix, addPrefix, redirect, maxBody, maintenance,
-            securityHeaders, rateLimit, retries, timeouts, bufferRequest
+            securityHeaders, rateLimit, retries, timeouts, bufferRequest, maxPending
     }
 
     /// Networks (`10.0.0.0/8`, `2001:db8::/32`, or one address) whose clients are let in; with any, all others are
@@ -31,6 +31,9 @@ public struct RuleOptions: Equatable, Sendable, Encodable {
     public var bufferRequest: Int?
 
     public static let bufferRange = 1...16_777_216
+    /// Exchanges that wait for a connect or the head of a response, instead of the edge's `pendingPerPool`; 0 means no
+    /// limit. Answer: 503.
+    public var maxPending: Int?
 
     /// Networks of `allow` and `deny` together.
     public static let networkLimit = 2_000
@@ -137,6 +140,7 @@ extension RuleOptions: Decodable {
         retries = try values.decodeIfPresent(Retries.self, forKey: .retries)
         timeouts = try values.decodeIfPresent(RuleTimeouts.self, forKey: .timeouts)
         bufferRequest = try values.decodeIfPresent(Int.self, forKey: .bufferRequest)
+        maxPending = try values.decodeIfPresent(Int.self, forKey: .maxPending)
     }
 }
 

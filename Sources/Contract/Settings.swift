@@ -69,18 +69,34 @@ public struct Timeouts: Equatable, Sendable, Encodable {
 /// What one peer may take.
 public struct Limits: Equatable, Sendable, Encodable {
     enum CodingKeys: String, CodingKey {
-        case headBytes, fieldCount, bodyBytes, connectionsPerWorker, idlePerEndpoint,
-            bufferedBytesPerWorker
+        case headBytes, fieldCount, targetBytes, bodyBytes, connectionsPerWorker, connectionsPerListener
+        case connectionsPerAddress, requestsPerConnection, pendingPerPool, idlePerEndpoint, bufferedBytesPerWorker
     }
 
     /// Request or response head, 1,024 to 61,440. Answer: 431 (request), 502 (response).
     public var headBytes = 32_768
     /// Fields in a head, 1 to 256. Answer: 431.
     public var fieldCount = 128
+    /// The target of a request, 256 to 61,440; more than fits into a head is never there. Answer: 414.
+    public var targetBytes = 16_384
     /// Request body; 0 means no limit. Answer: 413.
     public var bodyBytes = 0
     /// Open client connections of one worker. Beyond it the listener waits.
     public var connectionsPerWorker = 100_000
+    /// Open client connections of one listener, of all workers together; 0 means no limit. Answer: 503, or closed where
+    /// the client would have to be answered in TLS or to a PROXY protocol header.
+    public var connectionsPerListener = 0
+    /// The same of one client: an IPv4 address, or 64 bits of an IPv6 address. Trusted proxies are exempt. Answer: 429,
+    /// or closed as above.
+    public var connectionsPerAddress = 0
+    /// Requests of one client connection, the last of which is answered with `Connection: close`; 0 means no limit.
+    public var requestsPerConnection = 0
+    /// Exchanges of one rule, of all workers together, that wait for a connect or the head of a response; 0 means no
+    /// limit. Answer: 503.
+    public var pendingPerPool = 0
+    /// What the four limits above may be set to.
+    public static let countRange = 0...4_000_000
+    public static let targetRange = 256...61_440
     /// Idle pooled connections of one worker to one endpoint.
     public var idlePerEndpoint = 256
     /// Memory of one worker for requests that are held until they are whole (``RuleOptions/bufferRequest``). Beyond it

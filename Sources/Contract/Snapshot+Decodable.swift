@@ -113,6 +113,11 @@ extension Limits: Decodable {
         try read(.fieldCount, within: 1...256, into: &fieldCount)
         try read(.bodyBytes, within: 0...Int.max, into: &bodyBytes)
         try read(.connectionsPerWorker, within: 1...4_000_000, into: &connectionsPerWorker)
+        try read(.targetBytes, within: Self.targetRange, into: &targetBytes)
+        try read(.connectionsPerListener, within: Self.countRange, into: &connectionsPerListener)
+        try read(.connectionsPerAddress, within: Self.countRange, into: &connectionsPerAddress)
+        try read(.requestsPerConnection, within: Self.countRange, into: &requestsPerConnection)
+        try read(.pendingPerPool, within: Self.countRange, into: &pendingPerPool)
         try read(.idlePerEndpoint, within: 0...1_000_000, into: &idlePerEndpoint)
         try read(.bufferedBytesPerWorker, within: 0...Int.max, into: &bufferedBytesPerWorker)
     }

@@ -57,7 +57,8 @@ final class Conductor {
         let settings = first?.settings ?? Settings()
         let log = try Self.openLog(settings.accessLog)
         self.log = log
-        workers = try (0..<start.workers).map { _ in try Worker(log: log, settings: settings) }
+        let census = Census()
+        workers = try (0..<start.workers).map { _ in try Worker(log: log, settings: settings, census: census) }
         runningWorkers = workers.count
         report = TelemetryReport(workers.map(\.tally))
         sockets = ListenerSockets(workers: workers)

@@ -14,6 +14,7 @@ struct OptionsTests {
         options.rateLimit = RateLimit(requests: 3)
         options.bufferRequest = 70_000
         options.retries = Retries(on: [.timeout, .status504])
+        options.maxPending = 7
         options.timeouts = RuleTimeouts()
         options.timeouts?.total = 0
         options.timeouts?.connect = 1

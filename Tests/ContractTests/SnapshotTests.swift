@@ -104,6 +104,12 @@ struct SnapshotTests {
             (#""limits":{"fieldCount":0}"#, "found 0, wanted 1...256"),
             (#""limits":{"bodyBytes":-1}"#, "found -1, wanted 0...9223372036854775807"),
             (#""limits":{"connectionsPerWorker":0}"#, "found 0, wanted 1...4000000"),
+            (#""limits":{"targetBytes":255}"#, "found 255, wanted 256...61440"),
+            (#""limits":{"connectionsPerListener":-1}"#, "found -1, wanted 0...4000000"),
+            (#""limits":{"connectionsPerAddress":4000001}"#, "found 4000001, wanted 0...4000000"),
+            (#""limits":{"requestsPerConnection":-1}"#, "found -1, wanted 0...4000000"),
+            (#""limits":{"pendingPerPool":4000001}"#, "found 4000001, wanted 0...4000000"),
+            (#""timeouts":{"total":-1}"#, "found -1, wanted 0 to 86400000 milliseconds"),
             (#""limits":{"idlePerEndpoint":1000001}"#, "found 1000001, wanted 0...1000000"),
             (#""timeouts":{"head":0}"#, "found 0, wanted 1 to 86400000 milliseconds"),
             (#""timeouts":{"drain":-1}"#, "found -1, wanted 0 to 86400000 milliseconds"),
@@ -118,6 +124,8 @@ struct SnapshotTests {
         arguments: [
             #""limits":{"headBytes":1024}"#, #""limits":{"headBytes":61440}"#, #""limits":{"fieldCount":256}"#,
             #""limits":{"bodyBytes":0}"#, #""limits":{"idlePerEndpoint":0}"#, #""timeouts":{"head":1}"#,
+            #""limits":{"connectionsPerAddress":4000000}"#, #""limits":{"targetBytes":256}"#,
+            #""timeouts":{"total":0}"#,
             #""timeouts":{"drain":0}"#, #""timeouts":{"head":86400000}"#,
         ])
     func ends(_ field: String) { #expect(message(#"{"revision":1,"settings":{\#(field)}}"#) == "") }

@@ -99,8 +99,10 @@ struct ConfigurationFileTests {
             trustedProxies: [10.0.0.0/8, 192.0.2.7/32, "2001:DB8:0::/32", "::1", "0.0.0.0/1"]
             docker: { endpoints: ["tcp://[::1]:2375", "tcp://Engine:2375"] }
             timeouts: { head: 500ms, handshake: 10 s, bodyIdle: 2m, connect: 1h, tunnelIdle: 3s, total: 1m, drain: 0 }
-            limits: { headBytes: 60KiB, bodyBytes: 10MB, fieldCount: 256, connectionsPerWorker: 1_000 }
             headers: { underscores: refuse }
+            limits:
+              { headBytes: 60KiB, bodyBytes: 10MB, fieldCount: 256, connectionsPerWorker: 1_000, targetBytes: 8KiB,
+                connectionsPerListener: 5, connectionsPerAddress: 6, requestsPerConnection: 7, pendingPerPool: 8 }
             accessLog: { output: access.log }
             tls: { policy: modern }
             users: { edge: nobody, control: 1000 }
@@ -118,6 +120,11 @@ struct ConfigurationFileTests {
         #expect(settings.limits.headBytes == 61_440)
         #expect(settings.limits.bodyBytes == 10_000_000)
         #expect(settings.limits.connectionsPerWorker == 1_000)
+        #expect(settings.limits.targetBytes == 8_192)
+        #expect(settings.limits.connectionsPerListener == 5)
+        #expect(settings.limits.connectionsPerAddress == 6)
+        #expect(settings.limits.requestsPerConnection == 7)
+        #expect(settings.limits.pendingPerPool == 8)
         #expect(settings.accessLog.output == "/etc/kontainers/access.log")
         #expect(settings.tlsPolicy == .modern)
         #expect(settings.headers.underscores == .refuse)

@@ -16,6 +16,7 @@ struct OptionsTests {
         options.addPrefix = "/v1"
         options.redirect = Redirect(to: "https://b.test/${path}", status: 301)
         options.maxBody = 10_000_000
+        options.maxPending = 0
         options.timeouts = RuleTimeouts()
         options.timeouts?.firstByte = 300_000
         options.timeouts?.total = 0
@@ -47,6 +48,7 @@ struct OptionsTests {
                 addPrefix: /v1/
                 redirect: { to: "https://b.test/${path}", status: 301 }
                 maxBody: 10MB
+                maxPending: 0
                 timeouts: { firstByte: 5m, total: 0s }
                 maintenance: true
                 securityHeaders: true
@@ -68,7 +70,7 @@ struct OptionsTests {
                 stem + "requestHeaders.set.X-A.b": "a, ${client}", stem + "requestHeaders.add.X-C": "c",
                 stem + "requestHeaders.remove": "Cookie,X-D", stem + "responseHeaders.remove": "Server",
                 stem + "replacePrefix": "/v1", stem + "redirect.to": "https://b.test/${path}",
-                stem + "redirect.status": "301", stem + "maxBody": "10MB",
+                stem + "redirect.status": "301", stem + "maxBody": "10MB", stem + "maxPending": "0",
                 stem + "timeouts.firstByte": "5m", stem + "timeouts.total": "0s", stem + "maintenance": "yes",
                 stem + "securityHeaders": "on", stem + "rateLimit.requests": "100", stem + "rateLimit.per": "1m",
                 stem + "rateLimit.burst": "200", stem + "retries.attempts": "3",

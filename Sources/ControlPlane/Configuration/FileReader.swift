@@ -213,6 +213,11 @@ struct FileReader {
             read("fieldCount", into: \.fieldCount)
             read("bodyBytes", into: \.bodyBytes)
             read("connectionsPerWorker", into: \.connectionsPerWorker)
+            read("targetBytes", into: \.targetBytes)
+            read("connectionsPerListener", into: \.connectionsPerListener)
+            read("connectionsPerAddress", into: \.connectionsPerAddress)
+            read("requestsPerConnection", into: \.requestsPerConnection)
+            read("pendingPerPool", into: \.pendingPerPool)
             read("idlePerEndpoint", into: \.idlePerEndpoint)
             read("bufferedBytesPerWorker", into: \.bufferedBytesPerWorker)
         }

@@ -123,10 +123,25 @@ enum Schema {
                 "headBytes", .size(1_024...61_440), standard: "32KiB",
                 says: "Request or response head. Answer: 431 (request), 502 (response)."),
             Field("fieldCount", .integer(1...256), standard: "128", says: "Fields in a head. Answer: 431."),
+            Field(
+                "targetBytes", .size(Limits.targetRange), standard: "16KiB",
+                says: "The target of a request. Answer: 414."),
             Field("bodyBytes", .size(0...Int.max), standard: "0", says: "Request body; 0 means no limit. Answer: 413."),
             Field(
                 "connectionsPerWorker", .integer(1...4_000_000), standard: "100000",
                 says: "Open client connections of one worker; beyond it the listener waits."),
+            Field(
+                "connectionsPerListener", .integer(Limits.countRange), standard: "0",
+                says: "Open client connections of one listener; 0 means no limit. Answer: 503, or closed."),
+            Field(
+                "connectionsPerAddress", .integer(Limits.countRange), standard: "0",
+                says: "Open connections of one client's address; 0 means no limit. Answer: 429, or closed."),
+            Field(
+                "requestsPerConnection", .integer(Limits.countRange), standard: "0",
+                says: "Requests of one client connection; 0 means no limit. It is closed after the last."),
+            Field(
+                "pendingPerPool", .integer(Limits.countRange), standard: "0",
+                says: "Exchanges of one rule that wait for a response to begin; 0 means no limit. Answer: 503."),
             Field(
                 "idlePerEndpoint", .integer(0...1_000_000), standard: "256",
                 says: "Idle pooled connections of one worker to one endpoint."),

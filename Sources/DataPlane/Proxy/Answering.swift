@@ -14,6 +14,7 @@ extension Worker {
     func answer(_ index: UInt32, _ answer: Answer, retryAfter: UInt64 = 0) {
         tally.count(answer)
         exchanges[index].answered = answer
+        tally.limits.count(answer)
         let output = beginAnswer(index, status: answer.status)
         if retryAfter > 0 {
             output.append("Retry-After: ")
@@ -140,6 +141,7 @@ extension Worker {
     func refuse(_ client: UInt32, _ answer: Answer, _ reason: StaticString) {
         count(status: answer.status)
         tally.count(answer)
+        tally.limits.count(answer)
         recordRefusal(client, answer, reason)
         let output = outputBuffer(client)
         output.append("HTTP/1.1 ")
@@ -149,6 +151,11 @@ extension Worker {
         output.append("\r\n")
         appendDate(to: output)
         output.append("Connection: close\r\nCache-Control: no-store\r\n")
+        if let seconds = answer.retryAfter {
+            output.append("Retry-After: ")
+            output.append(seconds)
+            output.append("\r\n")
+        }
         output.append("Content-Type: text/plain; charset=utf-8\r\nContent-Length: ")
         output.append(decimal: UInt64(answer.text.utf8CodeUnitCount))
         output.append("\r\n\r\n")

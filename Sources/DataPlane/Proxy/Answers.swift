@@ -11,6 +11,8 @@ enum Answer: UInt8, CaseIterable {
     case noRoute
     case noEndpoint
     case overloaded
+    case poolBusy
+    case tooManyConnections
     case connectFailed
     case connectTimeout
     case upstreamClosed
@@ -30,12 +32,12 @@ enum Answer: UInt8, CaseIterable {
         case .requestTimeout: 408
         case .bodyTooLarge: 413
         case .targetTooLong: 414
-        case .rateLimited: 429
+        case .rateLimited, .tooManyConnections: 429
         case .headTooLarge: 431
         case .notImplemented: 501
         case .versionNotSupported: 505
         case .noRoute: 404
-        case .noEndpoint, .overloaded, .maintenance: 503
+        case .noEndpoint, .overloaded, .poolBusy, .maintenance: 503
         case .connectFailed, .upstreamClosed, .upstreamMalformed: 502
         case .connectTimeout, .upstreamTimeout, .exchangeTimeout: 504
         case .loop: 508
@@ -56,6 +58,8 @@ enum Answer: UInt8, CaseIterable {
         case .noRoute: (.proxy, "no route")
         case .noEndpoint: (.proxy, "no endpoint")
         case .overloaded: (.proxy, "overloaded")
+        case .poolBusy: (.upstream, "too many wait")
+        case .tooManyConnections: (.client, "too many connections")
         case .connectFailed: (.upstream, "connect failed")
         case .connectTimeout: (.upstream, "connect timeout")
         case .upstreamClosed: (.upstream, "closed")
@@ -74,12 +78,13 @@ enum Answer: UInt8, CaseIterable {
     var retryAfter: StaticString? {
         switch self {
         case .noEndpoint, .overloaded: "5"
+        case .poolBusy: "1"
         case .maintenance: "60"
         // The bucket says when.
         case .rateLimited: nil
         case .badRequest, .badTarget, .requestTimeout, .bodyTooLarge, .targetTooLong, .headTooLarge, .notImplemented,
             .versionNotSupported, .noRoute, .connectFailed, .connectTimeout, .upstreamClosed, .upstreamMalformed,
-            .upstreamTimeout, .exchangeTimeout, .denied, .loop, .hopsMalformed:
+            .tooManyConnections, .upstreamTimeout, .exchangeTimeout, .denied, .loop, .hopsMalformed:
             nil
         }
     }
@@ -98,6 +103,8 @@ enum Answer: UInt8, CaseIterable {
         case .noRoute: "404 Not Found: no rule matches this host and path.\n"
         case .noEndpoint: "503 Service Unavailable: the rule exists, but nothing behind it is running.\n"
         case .overloaded: "503 Service Unavailable: too busy just now.\n"
+        case .poolBusy: "503 Service Unavailable: too many requests wait for this site just now.\n"
+        case .tooManyConnections: "429 Too Many Requests: your address has as many connections here as it may.\n"
         case .connectFailed: "502 Bad Gateway: no endpoint of this site accepts connections.\n"
         case .connectTimeout: "504 Gateway Timeout: no endpoint of this site accepted a connection in time.\n"
         case .upstreamClosed: "502 Bad Gateway: the endpoint closed the connection without a response.\n"

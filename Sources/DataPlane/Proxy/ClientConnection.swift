@@ -209,6 +209,7 @@ extension Worker {
 
     func closeClient(_ index: UInt32) {
         tally.listeners.subtract(.inFlight, of: UInt32(connections[index].listener))
+        withdraw(index)
         release(index)
         clientCount -= 1
         tally.clientsOpen.subtract()

@@ -44,11 +44,17 @@ struct Connection: BitwiseCopyable {
     var isResuming = false
     /// The upstream connection served an exchange before this one.
     var isReused = false
+    /// It was counted at its listener.
+    var isCounted = false
+    /// It is not let in, and being told so.
+    var isTurnedAway = false
     /// The client speaks for others, and its word is believed.
     var isTrusted = false
     /// Which listener accepted it, by the compiler's index.
     var listener: UInt16 = 0
     var exchange = Connection.nobody
+    /// Where it was counted at its address.
+    var addressPlace = Connection.nobody
     /// Exchanges begun on this connection.
     var served: UInt32 = 0
     /// How far the head in `input` was searched for its end; or how much of a PROXY protocol header has come.

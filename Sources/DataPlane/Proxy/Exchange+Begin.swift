@@ -35,6 +35,10 @@ extension Worker {
         connections[client].phase = .exchanging
         connections[client].exchange = index
         connections[client].served &+= 1
+        if connections[client].served >= tunables.requestsPerConnection {
+            tally.limits.requestsPerConnection.add()
+            exchanges[index].clientPersists = false
+        }
         loop.timers.clear(client)
 
         let bytes = input.readable
@@ -90,6 +94,7 @@ extension Worker {
             tally.noEndpoint.add()
             return answer(index, .noEndpoint)
         }
+        guard enterPool(index) else { return answer(index, .poolBusy) }
         var candidates = Candidates(count: count, cursor: &cursors[id.index])
         exchanges[index].firstCandidate = UInt32(candidates.next() ?? 0)
         if count > 1 { planRetries(index, route, id) }
@@ -117,6 +122,7 @@ extension Worker {
         if let remembered = exchanges[index].remembered { buffers.give(remembered) }
         releaseTrailers(index)
         releaseHeld(index)
+        leavePool(index)
         let slot = Int(exchanges[index].table)
         tables[slot].exchangeCount -= 1
         if slot != currentTable { releaseTable(slot) }

@@ -21,6 +21,7 @@ extension Worker {
         case .awaitingHead:
             guard pumpResponseHead(index) else { return }
             guard exchanges[index].responsePhase != .awaitingHead else { break }
+            leavePool(index)
             // What the client sent behind a request for an upgrade has waited for the answer.
             if exchanges[index].responsePhase == .tunnelling, !pumpRequest(index) { return }
             guard pumpResponse(index) else { return }

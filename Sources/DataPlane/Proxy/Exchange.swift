@@ -55,6 +55,8 @@ struct Exchange: BitwiseCopyable {
     var upstreamPersists = false
     /// All of the request is in the upstream connection's output buffer: it can be sent again from there.
     var isReplayable = false
+    /// It is counted among those that wait at their pool.
+    var isPending = false
     /// The client was sent, or is about to be sent, a part of the final response.
     var responseBegan = false
     /// A pooled connection failed before any byte of a response, and the request was sent again.

@@ -58,6 +58,8 @@ extension Worker {
             case .wouldBlock: return
             case .aborted: continue
             case .exhausted:
+                tally.limits.acceptsWithoutDescriptor.add()
+                if makeRoom() { continue }
                 tally.shed.add()
                 acceptingAgain = loop.now &+ Self.exhaustionPause
                 return pauseAccepting()
@@ -102,6 +104,7 @@ extension Worker {
         clientCount += 1
         tally.clientsOpen.add()
         tally.listeners.add(.inFlight, of: UInt32(listener))
+        guard enroll(token.index) else { return }
         loop.timers.set(
             token.index, at: loop.now &+ (connection.phase == .handshaking ? tunables.handshake : tunables.head))
     }

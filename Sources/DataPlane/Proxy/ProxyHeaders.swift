@@ -67,6 +67,8 @@ extension Worker {
     /// What the listener serves begins here. What has come behind the header is still in the socket.
     private func beginService(_ index: UInt32) {
         connections[index].scanned = 0
+        if !listeners[Int(connections[index].listener)].isSecure { connections[index].phase = .readingHead }
+        guard enrollAddress(index) else { return }
         if listeners[Int(connections[index].listener)].isSecure {
             guard let session = newSession(connections[index].socket) else { return closeClient(index) }
             connections[index].session = session
@@ -74,7 +76,6 @@ extension Worker {
             loop.timers.set(index, at: loop.now &+ tunables.handshake)
             continueHandshake(index)
         } else {
-            connections[index].phase = .readingHead
             loop.timers.set(index, at: loop.now &+ tunables.head)
             readHead(index)
         }

@@ -60,6 +60,7 @@ public final class Tally: Sendable {
     public let listeners = TallyRows()
     let ends = InlineArray<32, Counter> { _ in Counter() }
     let answers = InlineArray<48, Counter> { _ in Counter() }
+    public let limits = LimitTally()
 
     public init() {}
 
@@ -100,6 +101,6 @@ public final class Tally: Sendable {
             ("access_log_lines_lost_total", logLinesLost.current), ("table_changes_total", tableChanges.current),
             ("tally_rows_lost_total", rules.lostCount &+ endpoints.lostCount &+ listeners.lostCount),
             ("tally_bytes", rules.byteCount &+ endpoints.byteCount &+ listeners.byteCount),
-        ] + timeouts.readings
+        ] + timeouts.readings + limits.readings
     }
 }

@@ -19,6 +19,11 @@ struct Tunables: BitwiseCopyable {
     var idlePerEndpoint: UInt32
     /// Of memory, for all requests that are held until they are whole.
     var bufferedBytes: UInt64
+    /// 0: none, of these three.
+    var connectionsPerListener: UInt64
+    var connectionsPerAddress: UInt64
+    var pendingPerPool: UInt64
+    var requestsPerConnection: UInt32
     /// How long the rest of a request is read and forgotten after an answer that ends the connection.
     var linger: UInt64 = 2_000_000_000
 
@@ -37,6 +42,11 @@ struct Tunables: BitwiseCopyable {
         bodyBytes = UInt64(max(0, settings.limits.bodyBytes))
         connectionLimit = settings.limits.connectionsPerWorker
         bufferedBytes = UInt64(max(0, settings.limits.bufferedBytesPerWorker))
+        connectionsPerListener = UInt64(max(0, settings.limits.connectionsPerListener))
+        connectionsPerAddress = UInt64(min(max(0, settings.limits.connectionsPerAddress), Limits.countRange.upperBound))
+        pendingPerPool = UInt64(max(0, settings.limits.pendingPerPool))
+        let requests = settings.limits.requestsPerConnection
+        requestsPerConnection = requests > 0 ? UInt32(clamping: requests) : .max
         idlePerEndpoint = UInt32(clamping: settings.limits.idlePerEndpoint)
     }
 }

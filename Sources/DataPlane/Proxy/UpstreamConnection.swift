@@ -44,9 +44,16 @@ extension Worker {
                 return pump(index)
             }
             exchanges[index].hasDialled = true
-            if let fresh = dial(endpoint, view.endpoint(endpoint)) {
+            switch dial(endpoint, view.endpoint(endpoint)) {
+            case .begun(let fresh):
                 loop.timers.set(fresh, at: due(.connect, index))
                 return attach(fresh, to: index, head)
+            case .exhausted:
+                // No other endpoint's fault either.
+                buffers.give(head)
+                tally.shed.add()
+                return answer(index, .overloaded)
+            case .failed: break
             }
             tally.upstreamConnectFailures.add()
             tally.endpoints.add(.connectFailures, of: endpoint.number)
@@ -63,35 +70,48 @@ extension Worker {
         tally.endpoints.add(.inFlight, of: connections[upstream].endpoint)
     }
 
+    private enum Dialled {
+        case begun(UInt32)
+        case failed
+        /// There is no descriptor for it, or no slot.
+        case exhausted
+    }
+
     /// Begins a connect; its end arrives as an event.
-    private func dial(_ endpoint: EndpointID, _ address: EndpointAddress) -> UInt32? {
+    private func dial(_ endpoint: EndpointID, _ address: EndpointAddress) -> Dialled {
         let socketAddress =
             switch address.family {
             case .ipv4: SocketAddress(ipv4: UInt32(truncatingIfNeeded: address.low), port: address.port)
             case .ipv6: SocketAddress(ipv6High: address.high, low: address.low, port: address.port)
             }
         let socket: CInt
-        switch loop.connect(to: socketAddress) {
+        var dialled = loop.connect(to: socketAddress)
+        if case .failed(let code) = dialled, Socket.isExhaustion(code) {
+            tally.limits.connectsWithoutDescriptor.add()
+            guard makeRoom() else { return .exhausted }
+            dialled = loop.connect(to: socketAddress)
+        }
+        switch dialled {
         case .connected(let new), .inProgress(let new): socket = new
-        case .failed: return nil
+        case .failed(let code): return Socket.isExhaustion(code) ? .exhausted : .failed
         }
         var connection = Connection(socket: socket, role: .upstream, phase: .connecting, peer: socketAddress)
         connection.endpoint = endpoint.number
         guard let token = connections.admit(connection) else {
             Socket.close(socket)
-            return nil
+            return .exhausted
         }
         do {
             try loop.poller.addEdgeTriggered(socket, token: token.raw)
         } catch {
             connections.retire(token.index)
             Socket.close(socket)
-            return nil
+            return .exhausted
         }
         tally.upstreamConnects.add()
         tally.endpoints.add(.connects, of: endpoint.number)
         tally.upstreamsOpen.add()
-        return token.index
+        return .begun(token.index)
     }
 
     func upstreamReady(_ index: UInt32, _ readiness: Readiness) {

@@ -72,8 +72,9 @@ public struct WorkerListener: Sendable {
 /// One thread with all its connections. Nothing here is touched by another thread but the inbox and the tally.
 ///
 /// The path of a request runs through the extensions of this class, in reading order: `Worker+Loop`, `Listener`,
-/// `ProxyHeaders`, `ClientConnection`, `Exchange`, `Exchange+Begin`, `RequestForwarding`, `Trust`, `UpstreamPool`,
-/// `UpstreamConnection`, `Exchange+Pump`, `Waits`, `HalfClosed`, `Relay`, `ResponseForwarding`, `Answering`, `Account`.
+/// `Admission`, `ProxyHeaders`, `ClientConnection`, `Exchange`, `Exchange+Begin`, `RequestForwarding`, `Trust`,
+/// `UpstreamPool`, `UpstreamConnection`, `Exchange+Pump`, `Waits`, `HalfClosed`, `Relay`, `ResponseForwarding`,
+/// `Answering`, `Account`.
 public final class Worker {
     public let inbox: Inbox<WorkerMessage>
     public let tally: Tally
@@ -115,6 +116,14 @@ public final class Worker {
     /// Not before then, in nanoseconds: descriptors were used up.
     var acceptingAgain: UInt64 = 0
 
+    /// What is limited over all workers, and the parts of it that this one has needed.
+    let census: Census
+    var listenerCounts: SharedCounts?
+    var poolCounts: SharedCounts?
+    var addressCounts: AddressCounts?
+    /// Connections that are being told why they were not let in.
+    var turnedAwayCount = 0
+
     let log: AccessLogSink
     var writesRecords = true
     var logBuffer: Buffer?
@@ -123,8 +132,13 @@ public final class Worker {
     var logTime: Buffer?
     var requestIDs: RequestIDs
 
-    /// - Parameter simulation: stands in for the clock and the network; `nil` in a worker that serves.
-    public init(log: AccessLogSink, settings: Settings, simulation: Simulation? = nil) throws(SystemError) {
+    /// - Parameters:
+    ///   - census: one for all workers of a process.
+    ///   - simulation: stands in for the clock and the network; `nil` in a worker that serves.
+    public init(
+        log: AccessLogSink, settings: Settings, census: Census = Census(), simulation: Simulation? = nil
+    ) throws(SystemError) {
+        self.census = census
         inbox = try Inbox()
         tally = Tally()
         loop = try EventLoop(capacity: Self.slotCapacity, simulation: simulation)
@@ -141,7 +155,9 @@ public final class Worker {
     func apply(_ settings: Settings) {
         tunables = Tunables(settings)
         writesRecords = settings.accessLog.output != "off"
-        headLimits = HeadLimits(headBytes: settings.limits.headBytes, fieldCount: settings.limits.fieldCount)
+        headLimits = HeadLimits(
+            headBytes: settings.limits.headBytes, fieldCount: settings.limits.fieldCount,
+            targetBytes: settings.limits.targetBytes)
         headLimits.underscores =
             switch settings.headers.underscores {
             case .keep: .keep

@@ -36,6 +36,13 @@ struct CompiledOptions: Sendable {
             record.flags.insert(.bufferRequest)
             record.requestBuffer = UInt64(limit)
         }
+        if let limit = options.maxPending {
+            guard Limits.countRange.contains(limit) else {
+                throw RuleFault(message: "found maxPending \(limit), wanted 0 to \(Limits.countRange.upperBound)")
+            }
+            record.flags.insert(.pendingLimit)
+            record.pendingLimit = UInt64(limit)
+        }
         if options.maintenance { record.flags.insert(.maintenance) }
         if options.securityHeaders { record.flags.insert(.securityFields) }
     }

@@ -17,6 +17,7 @@ public struct RouteOptions: Sendable, BitwiseCopyable {
         public static let timeouts = Flags(rawValue: 1024)
         /// Fields of the response need what only the request says: its host or its ID.
         public static let remembersRequest = Flags(rawValue: 512)
+        public static let pendingLimit = Flags(rawValue: 1 << 14)
         public static let retries = Flags(rawValue: 1 << 12)
         public static let bufferRequest = Flags(rawValue: 1 << 13)
     }
@@ -34,6 +35,8 @@ public struct RouteOptions: Sendable, BitwiseCopyable {
     public var timeouts = RouteTimeouts()
     /// Bytes of a body that is held until it is whole.
     public var requestBuffer: UInt64 = 0
+    /// Exchanges; 0 means no limit.
+    public var pendingLimit: UInt64 = 0
     public var requestFields = FieldChangeList()
     public var responseFields = FieldChangeList()
     var boundariesStart: UInt32 = 0

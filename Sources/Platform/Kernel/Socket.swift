@@ -78,6 +78,11 @@ public enum Socket {
         case failed(CInt)
     }
 
+    /// Whether `errno` says that descriptors or memory for sockets are used up.
+    public static func isExhaustion(_ code: CInt) -> Bool {
+        code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM
+    }
+
     /// Begins to connect, with TCP_NODELAY set.
     public static func connect(to address: SocketAddress) -> Connecting {
         let socket = kl_socket_stream(CInt(address.family.rawValue))

@@ -18,10 +18,16 @@ extension Worker {
 
     /// As sixteen bytes, IPv4 as `::ffff:a.b.c.d`, whichever kind of socket the client came to (RFC 4291 §2.5.5.2).
     func clientAddress(_ index: UInt32) -> (high: UInt64, low: UInt64) {
-        let asker = exchanges[index].asker
-        return switch asker.family {
-        case .ipv4: (0, 0xffff_0000_0000 | UInt64(asker.ipv4))
-        case .ipv6: asker.ipv6
+        exchanges[index].asker.words
+    }
+}
+
+extension SocketAddress {
+    /// Sixteen bytes, IPv4 as `::ffff:a.b.c.d` (RFC 4291 §2.5.5.2).
+    var words: (high: UInt64, low: UInt64) {
+        switch family {
+        case .ipv4: (0, 0xffff_0000_0000 | UInt64(ipv4))
+        case .ipv6: ipv6
         }
     }
 }
