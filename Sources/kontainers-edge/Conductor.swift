@@ -75,7 +75,7 @@ final class Conductor {
 
     private static func openLog(_ setting: AccessLog) throws(StartFailure) -> AccessLogSink {
         do {
-            return try AccessLogSink(output: .init(setting: setting.output))
+            return try AccessLogSink(output: .init(setting: setting.output), rotation: .init(setting))
         } catch {
             throw StartFailure(message: "accessLog.output \"\(setting.output)\" cannot be opened: \(error)")
         }
@@ -83,9 +83,10 @@ final class Conductor {
 
     /// A change of the access log's output takes effect with the revision that brings it.
     private func useLog() -> EdgeDiagnosis? {
-        let output = state.settings.accessLog.output
+        let setting = state.settings.accessLog
+        let output = setting.output
         do {
-            try log.use(.init(setting: output))
+            try log.use(.init(setting: output), rotation: .init(setting))
             return nil
         } catch {
             return EdgeDiagnosis(
@@ -311,6 +312,7 @@ final class Conductor {
         for worker in workers {
             for (name, value) in worker.tally.readings { sums[name, default: 0] &+= value }
         }
+        sums["access_log_lines_lost_total", default: 0] &+= log.linesLost.current
         return EdgeTelemetry(epoch: state.epoch, revision: state.revision, counters: sums)
     }
 }

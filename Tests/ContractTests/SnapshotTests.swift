@@ -60,6 +60,7 @@ struct SnapshotTests {
         let rule = Rule(name: "r", hosts: ["a.test"], endpoints: [Endpoint(address: "127.0.0.1:80")])
         #expect(short == Snapshot(revision: 1, settings: settings, rules: [rule, Rule(name: "s")]))
         #expect(settings.trustedProxies == [])
+        #expect(settings.accessLog == AccessLog(output: "stdout", format: .json, rotateAt: 0, keep: 5, sample: 1))
         let web = try decode(#"{"revision":1,"listeners":[{"name":"l","address":"a","protocol":"http"}]}"#)
         #expect(web.listeners.map(\.proxyProtocol) == [.off])
     }

@@ -100,7 +100,7 @@ struct ConfigurationFileTests {
             docker: { endpoints: ["tcp://[::1]:2375", "tcp://Engine:2375"] }
             timeouts: { head: 500ms, handshake: 10 s, bodyIdle: 2m, connect: 1h, tunnelIdle: 3s, total: 1m, drain: 0 }
             limits: { headBytes: 60KiB, bodyBytes: 10MB, fieldCount: 256, connectionsPerWorker: 1_000 }
-            accessLog: { output: access.log }
+            accessLog: { output: access.log, format: combined, rotateAt: 64MiB, keep: 3, sample: 10 }
             tls: { policy: modern }
             users: { edge: nobody, control: 1000 }
             """, path: "/etc/kontainers/kontainers.yaml")
@@ -117,7 +117,10 @@ struct ConfigurationFileTests {
         #expect(settings.limits.headBytes == 61_440)
         #expect(settings.limits.bodyBytes == 10_000_000)
         #expect(settings.limits.connectionsPerWorker == 1_000)
-        #expect(settings.accessLog.output == "/etc/kontainers/access.log")
+        #expect(
+            settings.accessLog
+                == AccessLog(
+                    output: "/etc/kontainers/access.log", format: .combined, rotateAt: 64 << 20, keep: 3, sample: 10))
         #expect(settings.tlsPolicy == .modern)
         #expect(settings.trustedProxies == ["10.0.0.0/8", "192.0.2.7", "2001:db8::/32", "::1", "0.0.0.0/1"])
         #expect(configuration?.listeners.first?.proxyProtocol == .optional)
