@@ -106,11 +106,38 @@ public struct Limits: Equatable, Sendable, Encodable {
     public init() {}
 }
 
+/// Where a line for each exchange goes, and how it looks.
 public struct AccessLog: Equatable, Sendable, Encodable {
-    enum CodingKeys: String, CodingKey { case output }
+    enum CodingKeys: String, CodingKey { case output, format, rotateAt, keep, sample }
+
+    public enum Format: String, Codable, Sendable, CaseIterable {
+        case json
+        /// Apache's "combined".
+        case combined
+    }
+
+    /// The least that `rotateAt` may be, beside 0.
+    public static let rotateAtLeast = 65_536
+    public static let keepMost = 1_000
+    public static let sampleMost = 1_000_000
 
     /// `stdout`, `stderr`, `off`, or the path of a file.
     public var output = "stdout"
+    public var format = Format.json
+    /// Bytes of a file beyond which it is rotated; 0 is never.
+    public var rotateAt = 0
+    /// Files kept beside the one that is written, 1 to 1,000.
+    public var keep = 5
+    /// One of so many exchanges is written, of those that neither failed nor were cut; 1 to 1,000,000.
+    public var sample = 1
 
-    public init(output: String = "stdout") { self.output = output }
+    public init(
+        output: String = "stdout", format: Format = .json, rotateAt: Int = 0, keep: Int = 5, sample: Int = 1
+    ) {
+        self.output = output
+        self.format = format
+        self.rotateAt = rotateAt
+        self.keep = keep
+        self.sample = sample
+    }
 }

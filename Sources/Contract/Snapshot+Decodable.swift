@@ -126,6 +126,19 @@ extension Limits: Decodable {
 extension AccessLog: Decodable {
     public init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
-        self.init(output: try values.decodeIfPresent(String.self, forKey: .output) ?? "stdout")
+        self.init(
+            output: try values.decodeIfPresent(String.self, forKey: .output) ?? "stdout",
+            format: try values.decodeIfPresent(Format.self, forKey: .format) ?? .json)
+        func read(_ key: CodingKeys, within range: ClosedRange<Int>, into field: inout Int) throws {
+            guard let value = try values.decodeIfPresent(Int.self, forKey: key) else { return }
+            guard range.contains(value) else {
+                throw DecodingError.dataCorruptedError(
+                    forKey: key, in: values, debugDescription: "found \(value), wanted \(range)")
+            }
+            field = value
+        }
+        try read(.rotateAt, within: 0...Int.max, into: &rotateAt)
+        try read(.keep, within: 1...Self.keepMost, into: &keep)
+        try read(.sample, within: 1...Self.sampleMost, into: &sample)
     }
 }

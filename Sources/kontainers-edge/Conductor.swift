@@ -60,7 +60,7 @@ final class Conductor {
         let census = Census()
         workers = try (0..<start.workers).map { _ in try Worker(log: log, settings: settings, census: census) }
         runningWorkers = workers.count
-        report = TelemetryReport(workers.map(\.tally))
+        report = TelemetryReport(workers.map(\.tally), log)
         sockets = ListenerSockets(workers: workers)
         try startWorkers()
         try poller.addLevelTriggered(signals.descriptor, token: Source.signals.rawValue)
@@ -77,7 +77,7 @@ final class Conductor {
 
     private static func openLog(_ setting: AccessLog) throws(StartFailure) -> AccessLogSink {
         do {
-            return try AccessLogSink(output: .init(setting: setting.output))
+            return try AccessLogSink(output: .init(setting: setting.output), rotation: .init(setting))
         } catch {
             throw StartFailure(message: "accessLog.output \"\(setting.output)\" cannot be opened: \(error)")
         }
@@ -85,9 +85,10 @@ final class Conductor {
 
     /// A change of the access log's output takes effect with the revision that brings it.
     private func useLog() -> EdgeDiagnosis? {
-        let output = state.settings.accessLog.output
+        let setting = state.settings.accessLog
+        let output = setting.output
         do {
-            try log.use(.init(setting: output))
+            try log.use(.init(setting: output), rotation: .init(setting))
             return nil
         } catch {
             return EdgeDiagnosis(

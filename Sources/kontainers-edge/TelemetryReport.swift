@@ -40,6 +40,7 @@ final class TelemetryReport {
     }
 
     private let tallies: [Tally]
+    private let log: AccessLogSink
     private var rows: [Kind: Rows] = [:]
     private var gone = EdgeTallies.Gone()
     /// Held while its names are in use, so that none of its numbers is given to others.
@@ -50,8 +51,9 @@ final class TelemetryReport {
     /// A round has begun and some rows were not looked at.
     private(set) var isUnderWay = false
 
-    init(_ tallies: [Tally]) {
+    init(_ tallies: [Tally], _ log: AccessLogSink) {
         self.tallies = tallies
+        self.log = log
         restart()
     }
 
@@ -87,6 +89,8 @@ final class TelemetryReport {
                 families[family.name] = sum
             }
         }
+        // A worker counts lines that found no room, the sink those it could not write.
+        sums["access_log_lines_lost_total", default: 0] &+= log.linesLost.current
         let usage = ProcessUsage.current() ?? ProcessUsage()
         return EdgeTelemetry(
             epoch: state.epoch, revision: state.revision, counters: sums,

@@ -182,6 +182,36 @@ struct BufferTextTests {
             }
         }
     }
+
+    @Test("text between the quotes of a log line holds no byte that would end them or the line")
+    func quotable() {
+        lending { buffer in
+            buffer.append(quotable: Array(UInt8.min...UInt8.max).span, leaving: 0)
+            var wanted = ""
+            for byte in UInt8.min...UInt8.max {
+                let scalar = Character(UnicodeScalar(byte))
+                let plain = (0x20..<0x7f).contains(byte) && scalar != "\"" && scalar != "\\"
+                let digits = String(byte, radix: 16)
+                wanted += plain ? String(scalar) : "\\x" + (digits.count == 1 ? "0" : "") + digits
+            }
+            #expect(buffer.text == wanted)
+        }
+    }
+
+    @Test(
+        "such text is cut where less than the reserve would be left, and never inside an escape",
+        arguments: [0, 1, 500, 2_044, 2_048])
+    func quotableCut(_ reserve: Int) {
+        for byte in [UInt8(ascii: "a"), 0xff] {
+            lending { buffer in
+                buffer.append("start")
+                buffer.append(quotable: Array(repeating: byte, count: 5_000).span, leaving: reserve)
+                #expect(buffer.room >= min(reserve, 2_043))
+                #expect(buffer.room <= reserve + 8 || buffer.count == 5)
+                #expect(byte == 0xff ? (buffer.count - 5) % 4 == 0 : true)
+            }
+        }
+    }
 }
 
 @Suite("The pool of buffers")

@@ -22,6 +22,10 @@ extension Snapshot {
         var settings = Settings()
         settings.timeouts.head = Int.random(in: 1...3, using: &random)
         settings.accessLog.output = ["stdout", "off"].randomElement(using: &random)!
+        settings.accessLog.format = AccessLog.Format.allCases.randomElement(using: &random)!
+        settings.accessLog.rotateAt = Int.random(in: 0...2, using: &random)
+        settings.accessLog.keep = Int.random(in: 1...2, using: &random)
+        settings.accessLog.sample = Int.random(in: 1...2, using: &random)
         settings.trustedProxies = [[], ["10.0.0.0/8", "::1"]].randomElement(using: &random)!
         settings.headers.underscores = HeaderSettings.Underscores.allCases.randomElement(using: &random)!
         return Snapshot(

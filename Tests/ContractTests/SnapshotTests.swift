@@ -70,6 +70,7 @@ struct SnapshotTests {
         #expect(short == Snapshot(revision: 1, settings: settings, rules: [rule, Rule(name: "s")]))
         #expect(settings.trustedProxies == [])
         #expect(settings.headers.underscores == .drop)
+        #expect(settings.accessLog == AccessLog(output: "stdout", format: .json, rotateAt: 0, keep: 5, sample: 1))
         let web = try decode(#"{"revision":1,"listeners":[{"name":"l","address":"a","protocol":"http"}]}"#)
         #expect(web.listeners.map(\.proxyProtocol) == [.off])
     }

@@ -103,7 +103,7 @@ struct ConfigurationFileTests {
             limits:
               { headBytes: 60KiB, bodyBytes: 10MB, fieldCount: 256, connectionsPerWorker: 1_000, targetBytes: 8KiB,
                 connectionsPerListener: 5, connectionsPerAddress: 6, requestsPerConnection: 7, pendingPerPool: 8 }
-            accessLog: { output: access.log }
+            accessLog: { output: access.log, format: combined, rotateAt: 64MiB, keep: 3, sample: 10 }
             tls: { policy: modern }
             users: { edge: nobody, control: 1000 }
             """, path: "/etc/kontainers/kontainers.yaml")
@@ -125,7 +125,10 @@ struct ConfigurationFileTests {
         #expect(settings.limits.connectionsPerAddress == 6)
         #expect(settings.limits.requestsPerConnection == 7)
         #expect(settings.limits.pendingPerPool == 8)
-        #expect(settings.accessLog.output == "/etc/kontainers/access.log")
+        #expect(
+            settings.accessLog
+                == AccessLog(
+                    output: "/etc/kontainers/access.log", format: .combined, rotateAt: 64 << 20, keep: 3, sample: 10))
         #expect(settings.tlsPolicy == .modern)
         #expect(settings.headers.underscores == .refuse)
         #expect(settings.trustedProxies == ["10.0.0.0/8", "192.0.2.7", "2001:db8::/32", "::1", "0.0.0.0/1"])

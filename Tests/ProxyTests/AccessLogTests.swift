@@ -28,6 +28,7 @@ struct AccessLogTests {
         #expect(record["status"] as? Int == 200)
         #expect(record["received"] as? Int == 3)
         #expect(record["sent"] as? Int == 5)
+        #expect(record["sample"] == nil && record["tls"] == nil)
         #expect(record["end"] as? String == "complete")
         let id = try #require(record["id"] as? String)
         #expect(id == upstream.requests.first?["x-request-id"])

@@ -83,6 +83,10 @@ struct RecordTimeTests {
         }
         #expect(seen.count == 2)
         #expect(seen.map { times($0)["tls_us"] ?? 0 > 0 } == [true, false])
+        for record in seen {
+            #expect(record["tls"] as? String == "TLSv1.3")
+            #expect((record["cipher"] as? String)?.hasPrefix("TLS_") == true, "\(record)")
+        }
         for record in seen { expectSum(times(record)) }
     }
 

@@ -25,6 +25,20 @@ struct CivilTimeTests {
         pool.give(buffer)
     }
 
+    @Test(
+        "moments as Apache's logs write them",
+        arguments: [
+            (0, "01/Jan/1970:00:00:00 +0000"), (951_782_401, "29/Feb/2000:00:00:01 +0000"),
+            (1_735_689_599, "31/Dec/2024:23:59:59 +0000"),
+        ] as [(UInt64, String)])
+    func common(_ seconds: UInt64, _ text: String) {
+        var pool = BufferPool()
+        let buffer = pool.take(.small)
+        CivilTime(unixSeconds: seconds).append(commonTo: buffer)
+        #expect(String(decoding: [UInt8](copying: buffer.readable), as: UTF8.self) == text)
+        pool.give(buffer)
+    }
+
     @Test("every day of four centuries agrees with another calendar")
     func days() throws {
         var calendar = Calendar(identifier: .gregorian)

@@ -186,6 +186,19 @@ struct FileReader {
         configuration.users.control = reader.text("control", of: fields)
     }
 
+    private mutating func readAccessLog(_ fields: Fields) {
+        if let output = reader.text("output", of: fields) {
+            let isWord = ["stdout", "stderr", "off"].contains(output)
+            configuration.settings.accessLog.output = isWord ? output : FileText.resolved(output, against: path)
+        }
+        if let format = reader.text("format", of: fields).flatMap({ AccessLog.Format(rawValue: $0) }) {
+            configuration.settings.accessLog.format = format
+        }
+        if let size = reader.number("rotateAt", of: fields) { configuration.settings.accessLog.rotateAt = size }
+        if let count = reader.number("keep", of: fields) { configuration.settings.accessLog.keep = count }
+        if let count = reader.number("sample", of: fields) { configuration.settings.accessLog.sample = count }
+    }
+
     private mutating func readSettings(_ file: Fields) {
         if let fields = section("timeouts", of: file) {
             func read(_ name: String, into field: WritableKeyPath<Timeouts, Int>) {
@@ -226,10 +239,7 @@ struct FileReader {
         {
             configuration.settings.headers.underscores = underscores
         }
-        if let fields = section("accessLog", of: file), let output = reader.text("output", of: fields) {
-            let isWord = ["stdout", "stderr", "off"].contains(output)
-            configuration.settings.accessLog.output = isWord ? output : FileText.resolved(output, against: path)
-        }
+        if let fields = section("accessLog", of: file) { readAccessLog(fields) }
         if let fields = section("tls", of: file), let policy = reader.text("policy", of: fields) {
             if let policy = Settings.TLSPolicy(rawValue: policy) {
                 configuration.settings.tlsPolicy = policy

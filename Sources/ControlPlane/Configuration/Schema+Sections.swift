@@ -160,7 +160,21 @@ enum Schema {
 
     static let accessLog = Section(
         title: "accessLog",
-        fields: [Field("output", .text, standard: "stdout", says: "stdout, stderr, off, or the path of a file.")])
+        fields: [
+            Field("output", .text, standard: "stdout", says: "stdout, stderr, off, or the path of a file."),
+            Field(
+                "format", .choice(AccessLog.Format.allCases.map(\.rawValue)), standard: "json",
+                says: "json, or Apache's combined."),
+            Field(
+                "rotateAt", .size(AccessLog.rotateAtLeast...1 << 40), standard: "never",
+                says: "How large a file may be before it is rotated, as FILE.1, FILE.2 and so on."),
+            Field(
+                "keep", .integer(1...AccessLog.keepMost), standard: "5",
+                says: "Rotated files that are kept; the oldest is deleted."),
+            Field(
+                "sample", .integer(1...AccessLog.sampleMost), standard: "1",
+                says: "One of so many exchanges is written; those that failed are written all."),
+        ])
 
     static let users = Section(
         title: "users",

@@ -1,6 +1,8 @@
 import Bytes
+public import Contract
 public import Kernel
 import Synchronization
+public import Telemetry
 
 /// Where access records go: a thread of its own writes them, so that a slow disk or terminal never holds up a worker.
 ///
@@ -14,8 +16,11 @@ public final class AccessLogSink: Sendable {
         var byteCount = 0
         var mustReopen = false
         var output: Output
+        var rotation: Rotation
         /// Opened already, to be written to from the next line on.
         var next: CInt?
+        /// How many of `lines` were handed over before the last wish for another file.
+        var earlier = 0
     }
 
     public enum Output: Equatable, Sendable {
@@ -36,24 +41,37 @@ public final class AccessLogSink: Sendable {
         }
     }
 
+    /// When a file is full and how many full ones are kept.
+    public struct Rotation: Equatable, Sendable {
+        public static let never = Rotation(size: 0, keep: 1)
+
+        /// Bytes of a file beyond which it is rotated, as FILE.1; 0 is never.
+        public var size: Int
+        /// Files kept beside the one that is written, at least 1.
+        public var keep: Int
+
+        public init(size: Int, keep: Int) {
+            self.size = max(0, size)
+            self.keep = max(1, keep)
+        }
+
+        public init(_ setting: AccessLog) { self.init(size: setting.rotateAt, keep: setting.keep) }
+    }
+
+    /// Lines that could not be written. Counted by the log's thread; read by anyone.
+    public let linesLost = Counter()
+
     private let waiting: Mutex<Waiting>
     private let bell: Bell
 
     /// Opens the output and starts the thread.
-    public init(output: Output) throws(SystemError) {
-        waiting = Mutex(Waiting(output: output))
+    public init(output: Output, rotation: Rotation = .never) throws(SystemError) {
+        waiting = Mutex(Waiting(output: output, rotation: rotation))
         bell = try Bell()
-        let first = try Self.open(output)
+        let first = try AccessLogFile.open(output)
         let raw = first.release()
-        try NativeThread.start(named: "access-log") { [self] in write(to: Descriptor(owning: raw)) }
-    }
-
-    private static func open(_ output: Output) throws(SystemError) -> Descriptor {
-        switch output {
-        case .standardOutput: try System.duplicate(1)
-        case .standardError: try System.duplicate(2)
-        case .file(let path): try System.openForAppending(path)
-        case .none: try System.openForAppending("/dev/null")
+        try NativeThread.start(named: "access-log") { [self] in
+            write(to: AccessLogFile(output, Descriptor(owning: raw)))
         }
     }
 
@@ -69,21 +87,24 @@ public final class AccessLogSink: Sendable {
             bell.ring()
             return 0
         }
-        var lost = 0
-        for place in 0..<lines.count where lines[place] == UInt8(ascii: "\n") { lost += 1 }
-        return lost
+        return lines.lineCount
     }
 
-    /// Writes to another output from the next line on; the old one stays when the new one cannot be opened. From any
-    /// thread.
-    public func use(_ output: Output) throws(SystemError) {
-        guard waiting.withLock({ $0.output != output }) else { return }
-        let opened = try Self.open(output)
+    /// Writes to another output from the next line on, and rotates it so; the old output stays when the new one cannot
+    /// be opened. From any thread.
+    public func use(_ output: Output, rotation: Rotation = .never) throws(SystemError) {
+        let isSame = waiting.withLock { waiting in
+            waiting.rotation = rotation
+            return waiting.output == output
+        }
+        if isSame { return }
+        let opened = try AccessLogFile.open(output)
         let raw = opened.release()
         let passedOver = waiting.withLock { waiting in
             defer {
                 waiting.output = output
                 waiting.next = raw
+                waiting.earlier = waiting.lines.count
             }
             return waiting.next
         }
@@ -93,7 +114,10 @@ public final class AccessLogSink: Sendable {
 
     /// Opens the file anew before the next line (it was rotated). From any thread.
     public func reopen() {
-        waiting.withLock { $0.mustReopen = true }
+        waiting.withLock { waiting in
+            waiting.mustReopen = true
+            waiting.earlier = waiting.lines.count
+        }
         bell.ring()
     }
 
@@ -104,7 +128,7 @@ public final class AccessLogSink: Sendable {
         }
     }
 
-    private func write(to first: consuming Descriptor) {
+    private func write(to first: consuming AccessLogFile) {
         var file = first
         while true {
             _ = System.waitReadable(bell.descriptor, milliseconds: -1)
@@ -114,17 +138,25 @@ public final class AccessLogSink: Sendable {
                     waiting.lines = []
                     waiting.mustReopen = false
                     waiting.next = nil
+                    waiting.earlier = 0
                 }
                 return waiting
             }
-            for chunk in taken.lines { try? System.writeAll(file.raw, chunk.span) }
+            write(taken.lines[..<taken.earlier], to: &file, taken.rotation)
             if let next = taken.next {
-                file = Descriptor(owning: next)
-            } else if taken.mustReopen, let again = try? Self.open(taken.output) {
-                file = again
+                file.use(taken.output, Descriptor(owning: next))
+            } else if taken.mustReopen {
+                file.reopen()
             }
-            let written = taken.lines.reduce(0) { $0 + $1.count }
-            waiting.withLock { $0.byteCount -= written }
+            write(taken.lines[taken.earlier...], to: &file, taken.rotation)
+        }
+    }
+
+    private func write(_ chunks: ArraySlice<[UInt8]>, to file: inout AccessLogFile, _ rotation: Rotation) {
+        for chunk in chunks {
+            linesLost.add(UInt64(file.write(chunk.span, rotation)))
+            // One by one, so that a slow output makes room as it goes.
+            waiting.withLock { $0.byteCount -= chunk.count }
         }
     }
 }

@@ -11,13 +11,24 @@ extension Worker {
 
     /// Puts a finished record among the lines and gives its buffer back.
     func emit(_ record: Buffer) {
-        let lines = logBuffer ?? buffers.take(.large)
-        if logBuffer == nil {
-            logBuffer = lines
-            logSince = loop.now
-        }
+        let lines = beginLine()
         lines.append(record.readable)
         buffers.give(record)
+        endLine(lines)
+    }
+
+    /// The buffer of lines, with room for one of the longest.
+    @inline(__always)
+    func beginLine() -> Buffer {
+        if let lines = logBuffer { return lines }
+        let lines = buffers.take(.large)
+        logBuffer = lines
+        logSince = loop.now
+        return lines
+    }
+
+    @inline(__always)
+    func endLine(_ lines: Buffer) {
         if lines.count >= Self.logBytesWanted { flushLog() }
     }
 

@@ -6,8 +6,10 @@ import Routing
 // which step. What did not happen is left out.
 
 extension Worker {
-    /// - Parameter record: with `RecordRoom.ending` bytes of room.
-    func closeRecord(_ index: UInt32, _ record: Buffer) {
+    /// - Parameters:
+    ///   - record: with `RecordRoom.ending` bytes of room.
+    ///   - weight: for how many exchanges it stands.
+    func closeRecord(_ index: UInt32, _ record: Buffer, _ weight: UInt32) {
         let exchange = exchanges[index]
         if exchange.endpoint != Connection.nobody {
             let view = tables[Int(exchange.table)].view
@@ -25,6 +27,7 @@ extension Worker {
             record.append(",\"attempts\":")
             record.append(decimal: UInt64(exchange.attempts) + (exchange.wasResent ? 1 : 0))
         }
+        appendWeight(weight, record)
         appendTimes(exchange, record)
         record.append(",\"end\":\"")
         record.append(exchange.end.name)
@@ -38,6 +41,12 @@ extension Worker {
             record.append(answer.verdict.reason)
         }
         record.append("\"}\n")
+    }
+
+    private func appendWeight(_ weight: UInt32, _ record: Buffer) {
+        guard weight > 1 else { return }
+        record.append(",\"sample\":")
+        record.append(decimal: UInt64(weight))
     }
 
     /// Each step from the end of the one before it, so that from `head_us` on they add up to `total_us`.
@@ -73,9 +82,12 @@ extension Worker {
     }
 
     /// The same for a request whose head was refused.
-    func closeRefusal(_ client: UInt32, _ answer: Answer, _ reason: StaticString, _ record: Buffer) {
+    func closeRefusal(
+        _ client: UInt32, _ answer: Answer, _ reason: StaticString, _ record: Buffer, _ weight: UInt32
+    ) {
         record.append(",\"status\":")
         record.append(decimal: UInt64(answer.status))
+        appendWeight(weight, record)
         appendArrival(client, record)
         let began = max(connections[client].waitingSince, connections[client].headBegan)
         appendTime(",\"total_us\":", loop.now &- began, record)

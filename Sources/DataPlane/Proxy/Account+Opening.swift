@@ -1,9 +1,11 @@
 import Bytes
+import Contract
 import Engine
 import HTTP
 import HTTP1
 import Kernel
 import Routing
+import TLS
 import Telemetry
 
 // The first half of a record: who asked for what.
@@ -21,13 +23,25 @@ enum RecordRoom {
 }
 
 extension Worker {
-    /// The first half, or `nil` when there is no access log.
-    func beginRecord(_ client: UInt32, _ input: Buffer) -> Buffer? {
-        guard writesRecords else { return nil }
+    /// The first half, if there is an access log.
+    func beginRecord(_ client: UInt32, _ input: Buffer, _ exchange: inout Exchange) {
+        guard writesRecords else { return }
         let record = buffers.take(.small)
+        exchange.record = record
         let bytes = input.readable
         let isTrusted = connections[client].isTrusted
-        openRecord(client, isTrusted ? spokenFor(client, bytes) : connections[client].peer, record)
+        let address = isTrusted ? spokenFor(client, bytes) : connections[client].peer
+        guard recordFormat == .json else {
+            return exchange.recordSplit = beginCombined(address, bytes, record)
+        }
+        openRecord(client, address, record)
+        if let session = connections[client].session {
+            record.append(",\"tls\":\"")
+            record.append(tlsVersionName(session.negotiatedVersion))
+            record.append("\",\"cipher\":\"")
+            record.append(json: session.cipherName, leaving: RecordRoom.host)
+            record.append("\"")
+        }
         record.append(",\"id\":\"")
         if !isTrusted || !appendKeptID(bytes, to: record) { record.append(requestIDs.current) }
         record.append("\",\"method\":\"")
@@ -40,12 +54,11 @@ extension Worker {
             json: bytes.extracting(requestHead.targetStart..<requestHead.targetEnd),
             leaving: RecordRoom.ending + RecordRoom.rule)
         record.append("\"")
-        return record
     }
 
     /// The rule's name, once it is known. Names are escaped when the table is built.
     func recordRule(_ index: UInt32) {
-        guard let record = exchanges[index].record else { return }
+        guard let record = exchanges[index].record, exchanges[index].recordSplit == 0 else { return }
         let view = tables[Int(exchanges[index].table)].view
         let name = view.name(of: view.route(RouteID(number: exchanges[index].route)))
         guard record.room >= name.count + RecordRoom.ending + 16 else { return }
@@ -77,5 +90,14 @@ extension Worker {
         let name = listeners[Int(connections[client].listener)].name
         record.append(json: name.span, leaving: RecordRoom.host)
         record.append("\"")
+    }
+}
+
+/// As OpenSSL calls it.
+private func tlsVersionName(_ version: UInt16) -> StaticString {
+    switch version {
+    case 0x0303: "TLSv1.2"
+    case 0x0304: "TLSv1.3"
+    case _: "unknown"
     }
 }

@@ -1,4 +1,5 @@
 import Bytes
+import Contract
 import Engine
 import HTTP
 import Kernel
@@ -9,6 +10,7 @@ import Telemetry
 //
 //     Account+Opening    when the head is complete and its bytes are at hand: who asked for what
 //     Account+Ending     when the exchange is over: what became of it, the time of each step, who ended it
+//     Account+Combined    both, in Apache's format
 //     Account+Emitting   the line goes with others to the log's own thread
 //
 // Times are those at which the loop's turns began, one clock reading a turn: a step that began and ended in one turn
@@ -21,17 +23,45 @@ extension Worker {
         countEnd(index)
         guard let record = exchanges[index].record else { return }
         exchanges[index].record = nil
-        closeRecord(index, record)
+        let weight = exchanges[index].hasFailed ? 1 : takeWeight()
+        guard weight > 0 else { return buffers.give(record) }
+        guard exchanges[index].recordSplit == 0 else { return emitCombined(index, record) }
+        closeRecord(index, record, weight)
         emit(record)
+    }
+
+    /// How many exchanges that did not fail the record of the next one stands for; 0 for one without a record.
+    private func takeWeight() -> UInt32 {
+        guard sample > 1 else { return 1 }
+        let isFirst = sampleCount == 0
+        sampleCount = sampleCount &+ 1 >= sample ? 0 : sampleCount &+ 1
+        return isFirst ? sample : 0
+    }
+
+    func applyLog(_ setting: AccessLog) {
+        writesRecords = setting.output != "off"
+        // The text of the second is another's.
+        if recordFormat != setting.format { logSecond = 0 }
+        recordFormat = setting.format
+        sample = UInt32(clamping: max(1, setting.sample))
     }
 
     /// A record for a request that never became an exchange.
     func recordRefusal(_ client: UInt32, _ answer: Answer, _ reason: StaticString) {
         guard writesRecords else { return }
+        let weight = answer.status >= 500 ? 1 : takeWeight()
+        guard weight > 0 else { return }
         let record = buffers.take(.small)
-        openRecord(client, connections[client].peer, record)
-        closeRefusal(client, answer, reason, record)
-        emit(record)
+        switch recordFormat {
+        case .json:
+            openRecord(client, connections[client].peer, record)
+            closeRefusal(client, answer, reason, record, weight)
+            emit(record)
+        case .combined:
+            openCombined(connections[client].peer, record)
+            record.append("-\"")
+            emitCombinedRefusal(answer, record)
+        }
     }
 
     /// From accept to the end of the handshake; what the client waits with from here on is its request.

@@ -24,7 +24,7 @@ extension Worker {
         exchange.requestBody.passesTrailers = exchange.chunksRequest
         exchange.takesTrailers = requestHead.takesTrailers
         requestIDs.advance()
-        exchange.record = beginRecord(client, input)
+        beginRecord(client, input, &exchange)
         guard !tables.isEmpty, let token = exchanges.admit(exchange) else {
             if let record = exchange.record { buffers.give(record) }
             tally.shed.add()

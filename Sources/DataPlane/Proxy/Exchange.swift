@@ -109,6 +109,8 @@ struct Exchange: BitwiseCopyable {
     var remembered: Buffer?
     /// The first half of the access record, or `nil` when nobody reads it.
     var record: Buffer?
+    /// Of a record in combined format: where in it the status belongs. 0 for JSON.
+    var recordSplit: UInt16 = 0
 }
 
 /// Why an exchange ended, for the access record.
@@ -175,6 +177,9 @@ enum Step: UInt8 {
 }
 
 extension Exchange {
+    /// The client was not served as its request deserved: a server's error, or the exchange was cut.
+    var hasFailed: Bool { status >= 500 || end != .complete && end != .answered }
+
     /// The first step that has no end.
     var step: Step {
         if firstByte != 0 { return .body }

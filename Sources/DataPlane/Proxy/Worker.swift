@@ -126,6 +126,10 @@ public final class Worker {
 
     let log: AccessLogSink
     var writesRecords = true
+    var recordFormat = AccessLog.Format.json
+    /// One of so many exchanges that did not fail has its record written, and how many have gone by since the last.
+    var sample: UInt32 = 1
+    var sampleCount: UInt32 = 0
     var logBuffer: Buffer?
     var logSince: UInt64 = 0
     var logSecond: UInt64 = 0
@@ -154,7 +158,7 @@ public final class Worker {
 
     func apply(_ settings: Settings) {
         tunables = Tunables(settings)
-        writesRecords = settings.accessLog.output != "off"
+        applyLog(settings.accessLog)
         headLimits = HeadLimits(
             headBytes: settings.limits.headBytes, fieldCount: settings.limits.fieldCount,
             targetBytes: settings.limits.targetBytes)

@@ -2,8 +2,8 @@
 /// from.
 public struct RouteOptions: Sendable, BitwiseCopyable {
     public struct Flags: OptionSet, Sendable, BitwiseCopyable {
-        public let rawValue: UInt16
-        @inlinable public init(rawValue: UInt16) { self.rawValue = rawValue }
+        public let rawValue: UInt32
+        @inlinable public init(rawValue: UInt32) { self.rawValue = rawValue }
 
         public static let accessList = Flags(rawValue: 1)
         public static let rateLimit = Flags(rawValue: 2)

@@ -105,6 +105,28 @@ extension Buffer {
         nibble &+ (nibble < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") &- 10)
     }
 
+    /// The text between quotes in a log line of Apache's forms: quotes, backslashes, controls and bytes that are not
+    /// ASCII as `\xHH`, so that nobody ends the quotes or the line but its writer. Text that would leave less than
+    /// `reserve` bytes of room is cut.
+    public func append(quotable text: Span<UInt8>, leaving reserve: Int) {
+        var position = end
+        let limit = capacity - reserve - 4
+        for index in 0..<text.count where position <= limit {
+            let byte = text[index]
+            if byte >= 0x20, byte < 0x7f, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") {
+                put(byte, at: position)
+                position += 1
+            } else {
+                put(UInt8(ascii: "\\"), at: position)
+                put(UInt8(ascii: "x"), at: position + 1)
+                put(hexadecimalDigit(byte >> 4), at: position + 2)
+                put(hexadecimalDigit(byte & 15), at: position + 3)
+                position += 4
+            }
+        }
+        unsafe header.pointee.end = UInt32(truncatingIfNeeded: position)
+    }
+
     /// The text inside a JSON string: quotes, backslashes and controls escaped, bytes that are not ASCII as `\u00XX`
     /// (a header's bytes are not always UTF-8, and a log line must always be JSON). Text that would leave less than
     /// `reserve` bytes of room is cut.

@@ -47,8 +47,15 @@ int kl_descriptor_limit_raise(void) {
 }
 
 int kl_open_append(const char *path) {
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-    return fd < 0 ? -errno : fd;
+    // A pipe that nobody reads would hold the caller up: without waiting it is refused (ENXIO). Writing waits.
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0640);
+    if (fd < 0) return -errno;
+    if (fcntl(fd, F_SETFL, O_APPEND) < 0) {
+        int code = -errno;
+        close(fd);
+        return code;
+    }
+    return fd;
 }
 
 int kl_open_null(void) {

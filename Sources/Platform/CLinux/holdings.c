@@ -45,14 +45,31 @@ int kl_user_name(uint32_t user, char *name, size_t room) {
     return (int)strlen(name);
 }
 
+static void tell(const struct stat *status, struct kl_file_facts *facts) {
+    facts->size = status->st_size;
+    facts->device = status->st_dev;
+    facts->inode = status->st_ino;
+    facts->mode = status->st_mode;
+    facts->user = status->st_uid;
+    facts->group = status->st_gid;
+}
+
 int kl_file_facts(const char *path, struct kl_file_facts *facts) {
     struct stat status;
     if (stat(path, &status) < 0) return -errno;
-    facts->size = status.st_size;
-    facts->mode = status.st_mode;
-    facts->user = status.st_uid;
-    facts->group = status.st_gid;
+    tell(&status, facts);
     return 0;
+}
+
+int kl_open_file_facts(int fd, struct kl_file_facts *facts) {
+    struct stat status;
+    if (fstat(fd, &status) < 0) return -errno;
+    tell(&status, facts);
+    return 0;
+}
+
+int kl_file_rename(const char *old_path, const char *new_path) {
+    return rename(old_path, new_path) < 0 ? -errno : 0;
 }
 
 int kl_file_own(const char *path, uint32_t user, uint32_t group) {

@@ -11,12 +11,35 @@ public enum Holdings {
         public var user: UInt32
         public var group: UInt32
         public var size: Int64
+        /// Which file it is, whatever its names.
+        public var identity: FileIdentity
+    }
+
+    public struct FileIdentity: Equatable, Sendable {
+        public var device: UInt64
+        public var inode: UInt64
     }
 
     /// What is at the path, links followed.
     public static func facts(of path: String) throws(SystemError) -> FileFacts {
         var facts = kl_file_facts()
         try checked(unsafe kl_file_facts(path, &facts), "stat")
+        return told(facts)
+    }
+
+    /// What is open.
+    public static func facts(of descriptor: CInt) throws(SystemError) -> FileFacts {
+        var facts = kl_file_facts()
+        try checked(unsafe kl_open_file_facts(descriptor, &facts), "fstat")
+        return told(facts)
+    }
+
+    /// Gives a file another name, and takes that name from whatever had it.
+    public static func rename(_ path: String, to other: String) throws(SystemError) {
+        try checked(unsafe kl_file_rename(path, other), "rename")
+    }
+
+    private static func told(_ facts: kl_file_facts) -> FileFacts {
         let kind: FileFacts.Kind =
             switch facts.mode & 0o170000 {
             case 0o100000: .file
@@ -25,7 +48,8 @@ public enum Holdings {
             case _: .other
             }
         return FileFacts(
-            kind: kind, mode: facts.mode & 0o7777, user: facts.user, group: facts.group, size: facts.size)
+            kind: kind, mode: facts.mode & 0o7777, user: facts.user, group: facts.group, size: facts.size,
+            identity: FileIdentity(device: facts.device, inode: facts.inode))
     }
 
     /// Gives a file or folder to a user.

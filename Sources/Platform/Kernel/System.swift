@@ -64,15 +64,15 @@ public enum System {
         return try checked(result, "read")
     }
 
+    /// Writes once, and answers how many bytes were taken.
+    public static func write(_ descriptor: CInt, _ bytes: Span<UInt8>) throws(SystemError) -> Int {
+        try checked(unsafe bytes.withUnsafeBytes { unsafe kl_write(descriptor, $0.baseAddress, $0.count) }, "write")
+    }
+
     /// Writes everything to a blocking descriptor.
     public static func writeAll(_ descriptor: CInt, _ bytes: Span<UInt8>) throws(SystemError) {
         var done = 0
-        while done < bytes.count {
-            let rest = bytes.extracting(done..<bytes.count)
-            done += Int(
-                try checked(
-                    unsafe rest.withUnsafeBytes { unsafe kl_write(descriptor, $0.baseAddress, $0.count) }, "write"))
-        }
+        while done < bytes.count { done += try write(descriptor, bytes.extracting(done..<bytes.count)) }
     }
 
     /// Connects to a Unix socket; the connection blocks.

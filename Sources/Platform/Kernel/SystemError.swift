@@ -19,6 +19,7 @@ public struct SystemError: Error, Equatable, Sendable, CustomStringConvertible {
     public var isAddressInUse: Bool { code == EADDRINUSE }
     public var isPermissionDenied: Bool { code == EACCES || code == EPERM }
     public var isMissing: Bool { code == ENOENT }
+    public var isWouldBlock: Bool { code == EAGAIN }
 }
 
 /// Turns the C shims' `-errno` into a thrown error. EBADF and EFAULT mean that our own books are wrong: they stop the

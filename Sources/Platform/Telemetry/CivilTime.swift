@@ -35,9 +35,31 @@ public struct CivilTime: Equatable, Sendable {
             as [(StaticString, Int)]
         {
             buffer.append(separator)
-            buffer.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value / 10))
-            buffer.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value % 10))
+            appendTwo(value, to: buffer)
         }
+    }
+
+    private static let months: [StaticString] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ]
+
+    /// `23/Nov/2026:07:10:43 +0000`, as in Apache's logs, into a buffer with room for 40.
+    public func append(commonTo buffer: Buffer) {
+        appendTwo(day, to: buffer)
+        buffer.append("/")
+        buffer.append(Self.months[month - 1])
+        buffer.append("/")
+        buffer.append(decimal: UInt64(year))
+        for value in [hour, minute, second] {
+            buffer.append(":")
+            appendTwo(value, to: buffer)
+        }
+        buffer.append(" +0000")
+    }
+
+    private func appendTwo(_ value: Int, to buffer: Buffer) {
+        buffer.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value / 10))
+        buffer.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value % 10))
     }
 }
 

@@ -60,9 +60,12 @@ int kl_user_name(uint32_t user, char *name, size_t room);
 
 struct kl_file_facts {
     int64_t size;
+    uint64_t device, inode;
     uint32_t mode, user, group;
 };
 int kl_file_facts(const char *path, struct kl_file_facts *facts);
+int kl_open_file_facts(int fd, struct kl_file_facts *facts);
+int kl_file_rename(const char *old_path, const char *new_path);
 int kl_file_own(const char *path, uint32_t user, uint32_t group);
 /// Reads up to `room` bytes from the beginning.
 intptr_t kl_file_head(const char *path, void *bytes, size_t room);
