@@ -14,6 +14,7 @@ extension Worker {
     func answer(_ index: UInt32, _ answer: Answer, retryAfter: UInt64 = 0) {
         exchanges[index].answered = answer
         let output = beginAnswer(index, status: answer.status)
+        if answer == .unauthorized { appendChallenge(index, to: output) }
         if retryAfter > 0 {
             output.append("Retry-After: ")
             output.append(decimal: retryAfter)

@@ -90,6 +90,7 @@ extension Worker {
             // HTTP/1.1 is for the server that answers, whatever it says: it has the 100 or the 417 to give.
             case .expect where requestHead.version == .http10: continue
             case .maxForwards where limitsHops: writeFewerHops(line, bytes, output)
+            case .authorization where exchanges[index].rules.contains(.hidesCredentials): continue
             case .xRequestID:
                 guard requestIDs == 0, (1...Self.requestIDBytes).contains(line.value.count) else { continue }
                 requestIDs += 1

@@ -2,8 +2,8 @@
 /// from.
 public struct RouteOptions: Sendable, BitwiseCopyable {
     public struct Flags: OptionSet, Sendable, BitwiseCopyable {
-        public let rawValue: UInt16
-        @inlinable public init(rawValue: UInt16) { self.rawValue = rawValue }
+        public let rawValue: UInt32
+        @inlinable public init(rawValue: UInt32) { self.rawValue = rawValue }
 
         public static let accessList = Flags(rawValue: 1)
         public static let rateLimit = Flags(rawValue: 2)
@@ -18,6 +18,11 @@ public struct RouteOptions: Sendable, BitwiseCopyable {
         /// Fields of the response need what only the request says: its host or its ID.
         public static let remembersRequest = Flags(rawValue: 512)
         public static let retries = Flags(rawValue: 1 << 12)
+        public static let basicAuth = Flags(rawValue: 1 << 16)
+        /// What the client signs in with is not for the upstream.
+        public static let hidesCredentials = Flags(rawValue: 1 << 17)
+        /// Fields of the request name who signed in.
+        public static let namesUser = Flags(rawValue: 1 << 18)
     }
 
     public var flags: Flags = []
@@ -31,6 +36,7 @@ public struct RouteOptions: Sendable, BitwiseCopyable {
     public var rateKey: UInt64 = 0
     public var retries = RetryPolicy.standard
     public var timeouts = RouteTimeouts()
+    var signInKey: UInt64 = 0
     public var requestFields = FieldChangeList()
     public var responseFields = FieldChangeList()
     var boundariesStart: UInt32 = 0
@@ -38,6 +44,8 @@ public struct RouteOptions: Sendable, BitwiseCopyable {
     var redirect = TextPlace()
     var stripPrefix = TextPlace()
     var addPrefix = TextPlace()
+    var realm = TextPlace()
+    var users = TextPlace()
 
     init() {}
 }
@@ -69,7 +77,7 @@ struct TextPlace: Sendable, BitwiseCopyable {
 
 /// Stands in a compiled text where a variable's value belongs. No text that is compiled has such bytes of its own.
 public enum TemplateMark: UInt8, Sendable, BitwiseCopyable {
-    case client = 1, host, scheme, requestID, path, query
+    case client = 1, host, scheme, requestID, path, query, user
 }
 
 // Reading options; inlined nowhere, as only rules with options come here.
@@ -117,5 +125,5 @@ extension RouteView {
     public func addPrefix(of options: RouteOptions) -> Span<UInt8> { text(options.addPrefix) }
 
     @_lifetime(borrow self)
-    private func text(_ place: TextPlace) -> Span<UInt8> { text(at: Int(place.start), count: Int(place.count)) }
+    func text(_ place: TextPlace) -> Span<UInt8> { text(at: Int(place.start), count: Int(place.count)) }
 }
