@@ -50,10 +50,13 @@ func cModule(_ name: String, links: [String] = []) -> Target {
 // MARK: - Platform: what the operating system and C give us, made safe
 
 var targets: [Target] =
-    [cModule("CLinux"), cModule("COpenSSL", links: ["ssl", "crypto"])]
+    [
+        cModule("CLinux"), cModule("COpenSSL", links: ["ssl", "crypto"]), cModule("CCrypt", links: ["crypt"]),
+    ]
     + module("Kernel", on: .Platform, uses: ["CLinux", "Bytes"])
     + module("Bytes", on: .Platform)
     + module("Telemetry", on: .Platform, uses: ["Bytes", "Kernel"])
+    + module("Passwords", on: .Platform, uses: ["CCrypt", "Kernel"])
 
 // MARK: - Protocols: bytes in, meaning out
 
@@ -80,7 +83,7 @@ targets +=
         "Proxy", on: .DataPlane,
         uses: [
             "Engine", "Kernel", "Bytes", "Telemetry", "HTTP", "HTTP1", "ProxyProtocol", "TLS", "Routing", "Balancing",
-            "Contract",
+            "Contract", "Passwords",
         ])
 
 targets += [

@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 # What each purpose needs, and why. The benchmarks know their own peers.
 build_packages=(
     libssl-dev          # TLS of the edge
+    libcrypt-dev        # bcrypt of rules with basic auth
     zlib1g-dev          # compression in the control plane's HTTP client
     libsqlite3-dev      # the store
     openssl             # development certificates

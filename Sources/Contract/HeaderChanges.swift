@@ -56,7 +56,13 @@ public struct HeaderField: Equatable, Sendable, Codable {
         self.value = value
     }
 
-    public static let variables: [Template.Variable] = [.client, .host, .scheme, .rule, .requestID]
+    public static func variables(in direction: HeaderChanges.Direction) -> [Template.Variable] {
+        let both: [Template.Variable] = [.client, .host, .scheme, .rule, .requestID]
+        return switch direction {
+        case .request: both + [.user]
+        case .response: both
+        }
+    }
 
     /// Bytes of a name.
     public static let nameLimit = 256
@@ -98,7 +104,9 @@ public struct HeaderField: Equatable, Sendable, Codable {
     }
 
     /// The value with its variables. Nothing in it ends a line: that would be another header, or a body.
-    public static func template(of value: String) throws(OptionFault) -> Template {
+    public static func template(
+        of value: String, in direction: HeaderChanges.Direction
+    ) throws(OptionFault) -> Template {
         for byte in value.utf8 where byte < 0x20 && byte != 0x09 || byte == 0x7f {
             throw OptionFault(
                 found: "found the control character \(byte) in a header's value",
@@ -109,7 +117,7 @@ public struct HeaderField: Equatable, Sendable, Codable {
             throw OptionFault(
                 found: "found a header's value with space at an end", wanted: "wanted it without (RFC 9110 §5.5)")
         }
-        return try Template(value, allowing: variables)
+        return try Template(value, allowing: variables(in: direction))
     }
 
     /// RFC 9110 §5.6.2.

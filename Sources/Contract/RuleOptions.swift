@@ -2,7 +2,7 @@
 public struct RuleOptions: Equatable, Sendable, Encodable {
     enum CodingKeys: String, CodingKey {
         case allow, deny, requestHeaders, responseHeaders, stripPrefix, addPrefix, redirect, maxBody, maintenance,
-            securityHeaders, rateLimit, retries, timeouts, bufferRequest, maxPending
+            securityHeaders, rateLimit, retries, timeouts, bufferRequest, maxPending, basicAuth
     }
 
     /// Networks (`10.0.0.0/8`, `2001:db8::/32`, or one address) whose clients are let in; with any, all others are
@@ -34,11 +34,25 @@ public struct RuleOptions: Equatable, Sendable, Encodable {
     /// Exchanges that wait for a connect or the head of a response, instead of the edge's `pendingPerPool`; 0 means no
     /// limit. Answer: 503.
     public var maxPending: Int?
+    /// Who may ask, by name and password. Answer: 401.
+    public var basicAuth: BasicAuth?
 
     /// Networks of `allow` and `deny` together.
     public static let networkLimit = 2_000
 
     public init() {}
+
+    /// What keeps options that are right one by one from going together.
+    public func check() throws(OptionFault) {
+        for field in requestHeaders.set + requestHeaders.add where basicAuth == nil {
+            guard try HeaderField.template(of: field.value, in: .request).pieces.contains(.variable(.user)) else {
+                continue
+            }
+            throw OptionFault(
+                found: "found \"${user}\" in requestHeaders without basicAuth",
+                wanted: "wanted \"basicAuth\" too, which says who the user is")
+        }
+    }
 }
 
 /// A request is answered with another address instead of being passed on.
@@ -141,6 +155,7 @@ extension RuleOptions: Decodable {
         timeouts = try values.decodeIfPresent(RuleTimeouts.self, forKey: .timeouts)
         bufferRequest = try values.decodeIfPresent(Int.self, forKey: .bufferRequest)
         maxPending = try values.decodeIfPresent(Int.self, forKey: .maxPending)
+        basicAuth = try values.decodeIfPresent(BasicAuth.self, forKey: .basicAuth)
     }
 }
 

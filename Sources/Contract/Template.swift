@@ -11,6 +11,8 @@ public struct Template: Equatable, Sendable {
         case rule
         /// The ID that the proxy gave the request.
         case requestID = "request_id"
+        /// Who signed in.
+        case user
         /// The path in its normal form, without the slash in front.
         case path
         /// The query with its `?`, or nothing.

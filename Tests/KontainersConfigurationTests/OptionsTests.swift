@@ -5,6 +5,8 @@ import Testing
 
 @Suite("What rules do beside passing requests on")
 struct OptionsTests {
+    private static let hash = "$2y$04$abcdefghijklmnopqrstuu/LVz6MZlItEy42I2juLihZ66HnQx/cy"
+
     private static var wanted: RuleOptions {
         var options = RuleOptions()
         options.allow = ["10.0.0.0/8", "2001:db8::/32"]
@@ -25,6 +27,8 @@ struct OptionsTests {
         options.rateLimit = RateLimit(requests: 100, per: 60_000, burst: 200)
         options.retries = Retries(attempts: 3, on: [.connect, .status503], budget: 50)
         options.bufferRequest = 1 << 20
+        options.basicAuth = BasicAuth(
+            realm: "The cave", users: [.init("alice", hash), .init("bob", hash)], forward: true)
         return options
     }
 
@@ -55,6 +59,7 @@ struct OptionsTests {
                 rateLimit: { requests: 100, per: 1m, burst: 200 }
                 retries: { attempts: 3, on: [connect, 503], budget: 50 }
                 bufferRequest: 1MiB
+                basicAuth: { realm: The cave, users: { alice: \(Self.hash), bob: \(Self.hash) }, forward: true }
             """, path: "f")
         #expect(diagnoses.isEmpty, "\(diagnoses)")
         #expect(configuration?.rules.first?.options == Self.wanted)
@@ -74,7 +79,10 @@ struct OptionsTests {
                 stem + "timeouts.firstByte": "5m", stem + "timeouts.total": "0s", stem + "maintenance": "yes",
                 stem + "securityHeaders": "on", stem + "rateLimit.requests": "100", stem + "rateLimit.per": "1m",
                 stem + "rateLimit.burst": "200", stem + "retries.attempts": "3",
-                stem + "retries.on": "connect,503", stem + "retries.budget": "50", stem + "bufferRequest": "1MiB",
+                stem + "retries.on": "connect,503", stem + "retries.budget": "50",
+                stem + "bufferRequest": "1MiB",
+                stem + "basicAuth.realm": "The cave",
+                stem + "basicAuth.users": "alice:\(Self.hash), bob:\(Self.hash)", stem + "basicAuth.forward": "true",
             ], container: (id: "1", name: "web"))
         #expect(told.isEmpty, "\(told)")
         #expect(rules.first?.options == Self.wanted)
@@ -92,5 +100,27 @@ struct OptionsTests {
         #expect(diagnoses.isEmpty, "\(diagnoses)")
         #expect(configuration?.rules.map { $0.options == nil } == [true, false])
         #expect(configuration?.rules.last?.options?.redirect == Redirect(to: "https://a.test/"))
+    }
+
+    @Test("users are read from a mapping, a list, a text, and labels of their own")
+    func users() {
+        for written in [
+            "{ alice: \(Self.hash) }", "['alice:\(Self.hash)']", "'alice:\(Self.hash)'", "' alice:\(Self.hash) ,'",
+        ] {
+            let (configuration, diagnoses) = ConfigurationFile.read(
+                """
+                listeners: [{ name: web, address: ":80", protocol: http }]
+                rules:
+                  - { name: a, host: a.test, endpoint: "h:1", basicAuth: { users: \(written) } }
+                """, path: "f")
+            #expect(diagnoses.isEmpty, "\(diagnoses)")
+            #expect(configuration?.rules.first?.options?.basicAuth == BasicAuth(users: [.init("alice", Self.hash)]))
+        }
+        let (rules, told) = LabelGrammar.parse(
+            labels: [
+                "kontainers.enable": "true", "kontainers.host": "a.test", "kontainers.basicAuth.users.a.b": Self.hash,
+            ], container: (id: "1", name: "web"))
+        #expect(told.isEmpty, "\(told)")
+        #expect(rules.first?.options?.basicAuth == BasicAuth(users: [.init("a.b", Self.hash)]))
     }
 }

@@ -24,6 +24,7 @@ enum Hazards {
         "Sources/Platform/Kernel/NameLookup.swift": "getaddrinfo answers with a C list",
         "Sources/Platform/Kernel/NativeThread.swift": "a thread's entry is a C function with a pointer",
         "Sources/Platform/Kernel/Packets.swift": "messages with descriptors beside them",
+        "Sources/Platform/Passwords/PasswordHash.swift": "password and hash as C strings",
         "Sources/Platform/Kernel/Poller.swift": "epoll writes events into memory of ours",
         "Sources/Platform/Kernel/ProcessHoldings.swift": "files and folders that a process owns",
         "Sources/Platform/Kernel/ProcessSpawn.swift": "arguments of a program as C strings",

@@ -61,6 +61,9 @@ extension LabelReader {
                 let headers = deeper.map { pair($0.path.dropFirst().joined(separator: "."), text($0)) }
                 pairs.append(
                     pair(name, Written(position: Self.position(group[0].line), content: .mapping(headers))))
+            case .users? where deeper.count == group.count:
+                let users = deeper.map { pair($0.path.dropFirst().joined(separator: "."), text($0)) }
+                pairs.append(pair(name, Written(position: Self.position(group[0].line), content: .mapping(users))))
             case .several?:
                 for item in group { pairs.append(pair(item.path.joined(separator: "."), list(item))) }
             default:

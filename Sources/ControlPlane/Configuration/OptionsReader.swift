@@ -8,7 +8,9 @@ extension SectionReader {
         var options = RuleOptions()
         readNetworks(fields, into: &options)
         readPath(fields, of: path, into: &options)
+        let before = errorCount
         options.requestHeaders = headerChanges("requestHeaders", of: fields, .request)
+        if errorCount == before, !fields.has("basicAuth") { checkUser(options, fields) }
         options.responseHeaders = headerChanges("responseHeaders", of: fields, .response)
         options.redirect = redirect(fields)
         options.rateLimit = rateLimit(fields)
@@ -16,6 +18,7 @@ extension SectionReader {
         options.timeouts = timeouts(fields)
         options.bufferRequest = number("bufferRequest", of: fields)
         options.maxPending = number("maxPending", of: fields)
+        options.basicAuth = basicAuth(fields)
         options.maxBody = number("maxBody", of: fields)
         options.maintenance = number("maintenance", of: fields) == 1
         options.securityHeaders = number("securityHeaders", of: fields) == 1
@@ -58,7 +61,7 @@ extension SectionReader {
         options.addPrefix = prefix
     }
 
-    private mutating func section(_ name: String, of fields: Fields) -> Fields? {
+    mutating func section(_ name: String, of fields: Fields) -> Fields? {
         guard let (field, pair) = fields.written(name), case .section(let section) = field.type else { return nil }
         return self.fields(pair.value, as: section, subject: fields.subject)
     }
@@ -138,7 +141,7 @@ extension SectionReader {
                 continue
             }
             do {
-                _ = try HeaderField.template(of: value)
+                _ = try HeaderField.template(of: value, in: direction)
             } catch {
                 report(error, "bad-header", at: pair.value.position, section)
             }
@@ -157,7 +160,7 @@ extension SectionReader {
         }
     }
 
-    private mutating func report(_ fault: OptionFault, _ code: String, at position: Position, _ fields: Fields) {
+    mutating func report(_ fault: OptionFault, _ code: String, at position: Position, _ fields: Fields) {
         report(code, at: position, subject: fields.subject, found: fault.found, wanted: fault.wanted)
     }
 }

@@ -52,6 +52,14 @@ extension Schema {
         title: "a rule's timeouts",
         fields: timeouts.fields.filter { field in RuleTimeouts.fields.contains { $0.name == field.name } })
 
+    static let basicAuth = Section(
+        title: "basicAuth",
+        fields: [
+            Field("users", alias: "user", .users, .required, says: "Names with bcrypt hashes, $2a$, $2b$ or $2y$."),
+            Field("realm", .text, standard: BasicAuth.standardRealm, says: "What browsers show when they ask."),
+            Field("forward", .boolean, standard: "false", says: "Whether the upstream gets name and password too."),
+        ])
+
     static let options: [Field] = [
         Field(
             "allow", .several(.network, limit: listLimit), standard: "everybody",
@@ -64,6 +72,7 @@ extension Schema {
             "maintenance", .boolean, standard: "false", says: "Whether every request is told to come back. Answer: 503."
         ),
         Field("redirect", .section(redirect), says: "Another address that every request is sent to."),
+        Field("basicAuth", .section(basicAuth), says: "Who may ask, by name and password. Answer: 401."),
         Field(
             "maxBody", .size(0...Int.max), standard: "limits.bodyBytes",
             says: "Request body; 0 means no limit. Answer: 413."),

@@ -27,6 +27,8 @@ indirect enum FieldType: Sendable {
     case network
     /// Any names with a text for each.
     case pairs
+    /// Users with their passwords' hashes: a mapping, or `name:hash` as one text or several.
+    case users
     /// One value or several: a list in the file, commas in a label.
     case several(FieldType, limit: Int)
     case section(Section)
@@ -53,6 +55,7 @@ indirect enum FieldType: Sendable {
         case .user: "a user's name or number"
         case .network: "an address or a network, such as \"10.0.0.0/8\" or \"2001:db8::/32\""
         case .pairs: "a mapping of names to texts"
+        case .users: "users' names with bcrypt hashes, as a mapping or as name:hash"
         case .several(let type, _): type.wanted + ", or a list of such"
         case .section(let section): "a mapping with " + section.fieldNames.joined(separator: ", ")
         case .sections(let section): "a list of mappings with " + section.fieldNames.joined(separator: ", ")

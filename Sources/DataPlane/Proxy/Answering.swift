@@ -16,6 +16,7 @@ extension Worker {
         exchanges[index].answered = answer
         tally.limits.count(answer)
         let output = beginAnswer(index, status: answer.status)
+        if answer == .unauthorized { appendChallenge(index, to: output) }
         if retryAfter > 0 {
             output.append("Retry-After: ")
             output.append(decimal: retryAfter)

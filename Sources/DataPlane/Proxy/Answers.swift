@@ -24,15 +24,18 @@ enum Answer: UInt8, CaseIterable {
     case maintenance
     case loop
     case hopsMalformed
+    case unauthorized
+    case signInLimited
 
     var status: Int {
         switch self {
         case .badRequest, .badTarget, .hopsMalformed: 400
+        case .unauthorized: 401
         case .denied: 403
         case .requestTimeout: 408
         case .bodyTooLarge: 413
         case .targetTooLong: 414
-        case .rateLimited, .tooManyConnections: 429
+        case .rateLimited, .tooManyConnections, .signInLimited: 429
         case .headTooLarge: 431
         case .notImplemented: 501
         case .versionNotSupported: 505
@@ -71,6 +74,8 @@ enum Answer: UInt8, CaseIterable {
         case .maintenance: (.proxy, "maintenance")
         case .loop: (.proxy, "loop")
         case .hopsMalformed: (.client, "malformed Max-Forwards")
+        case .unauthorized: (.proxy, "not signed in")
+        case .signInLimited: (.proxy, "too many wrong passwords")
         }
     }
 
@@ -81,10 +86,11 @@ enum Answer: UInt8, CaseIterable {
         case .poolBusy: "1"
         case .maintenance: "60"
         // The bucket says when.
-        case .rateLimited: nil
+        case .rateLimited, .signInLimited: nil
         case .badRequest, .badTarget, .requestTimeout, .bodyTooLarge, .targetTooLong, .headTooLarge, .notImplemented,
             .versionNotSupported, .noRoute, .connectFailed, .connectTimeout, .upstreamClosed, .upstreamMalformed,
-            .tooManyConnections, .upstreamTimeout, .exchangeTimeout, .denied, .loop, .hopsMalformed:
+            .tooManyConnections, .upstreamTimeout, .exchangeTimeout, .denied, .loop, .hopsMalformed,
+            .unauthorized:
             nil
         }
     }
@@ -113,6 +119,8 @@ enum Answer: UInt8, CaseIterable {
         case .exchangeTimeout: "504 Gateway Timeout: the response was not there within the time that a request has.\n"
         case .denied: "403 Forbidden: this site does not serve your address.\n"
         case .rateLimited: "429 Too Many Requests: your address asks more often than this site allows.\n"
+        case .unauthorized: "401 Unauthorized: this site wants a user's name and password.\n"
+        case .signInLimited: "429 Too Many Requests: too many wrong passwords came from your address.\n"
         case .maintenance: "503 Service Unavailable: this site is being worked on.\n"
         case .loop: "508 Loop Detected: the request has come through here too often; a rule may lead back to itself.\n"
         case .hopsMalformed: "400 Bad Request: Max-Forwards is to be one decimal number.\n"

@@ -76,13 +76,19 @@ extension Worker {
         return false
     }
 
-    /// Picks where in the pool the search begins, and takes the first endpoint that works.
+    /// The route is found: applies its rules, and passes the request on.
     private func choose(_ index: UInt32, _ id: RouteID) {
         exchanges[index].route = UInt32(id.index)
         tally.rules.add(.inFlight, of: id.number)
         recordRule(index)
         let route = tables[currentTable].view.route(id)
         if route.hasOptions, !applyRules(index, route) { return }
+        pass(index, route)
+    }
+
+    /// Picks where in the pool the search begins, and takes the first endpoint that works. The rules let it pass, and
+    /// `requestHead` is that of the request.
+    func pass(_ index: UInt32, _ route: Route) {
         if requestHead.countsHops, !mayGoFurther(index) { return }
         setExchangeDeadline(index)
         let limit = exchanges[index].bodyLimit
@@ -95,9 +101,9 @@ extension Worker {
             return answer(index, .noEndpoint)
         }
         guard enterPool(index) else { return answer(index, .poolBusy) }
-        var candidates = Candidates(count: count, cursor: &cursors[id.index])
+        var candidates = Candidates(count: count, cursor: &cursors[route.id.index])
         exchanges[index].firstCandidate = UInt32(candidates.next() ?? 0)
-        if count > 1 { planRetries(index, route, id) }
+        if count > 1 { planRetries(index, route, route.id) }
         guard let head = forwardRequestHead(index) else { return answer(index, .headTooLarge) }
         appendWholeBody(index, to: head)
         let isWhole = exchanges[index].requestBody.isFinished

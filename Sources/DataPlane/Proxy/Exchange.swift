@@ -17,6 +17,8 @@ import Routing
 /// afterwards.
 struct Exchange: BitwiseCopyable {
     enum RequestPhase: UInt8 {
+        /// The client's password is being verified; nothing has gone to an upstream, and none is there.
+        case verifying
         /// Head or body are still on their way to the upstream.
         case streaming
         /// The upstream has all of it.
@@ -103,6 +105,8 @@ struct Exchange: BitwiseCopyable {
     /// Who asks, and whether it came by TLS: where the route has options.
     var asker = SocketAddress(ipv4: 0, port: 0)
     var cameByTLS = false
+    /// Of the request's ID, while a password is being verified: other requests come meanwhile.
+    var requestNumber: UInt64 = 0
     /// Bytes of the request's body; 0 means no limit.
     var bodyLimit: UInt64
     /// The request's ID and host, where the response needs them.

@@ -91,6 +91,7 @@ extension Worker {
             case .expect where requestHead.version == .http10: continue
             case .expect where takesExpectation(index, bytes.extracting(line.value)): continue
             case .maxForwards where limitsHops: writeFewerHops(line, bytes, output)
+            case .authorization where exchanges[index].rules.contains(.hidesCredentials): continue
             case .xRequestID:
                 guard requestIDs == 0, (1...Self.requestIDBytes).contains(line.value.count) else { continue }
                 requestIDs += 1

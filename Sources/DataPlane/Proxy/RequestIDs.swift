@@ -6,7 +6,7 @@ import Kernel
 /// The text is kept and its last half rewritten for each request, which is cheaper than making it whole.
 struct RequestIDs {
     private let text: Buffer
-    private var number: UInt64
+    private(set) var number: UInt64
 
     init(_ buffer: Buffer) {
         text = buffer
@@ -18,6 +18,12 @@ struct RequestIDs {
     /// Moves on to the next.
     mutating func advance() {
         number &+= 1
+        text.drop(last: 16)
+        text.append(hexadecimal: number, width: 16)
+    }
+
+    /// Makes an earlier one the current one again, by its number; the next is new all the same.
+    mutating func recall(_ number: UInt64) {
         text.drop(last: 16)
         text.append(hexadecimal: number, width: 16)
     }

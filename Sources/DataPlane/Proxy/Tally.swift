@@ -49,6 +49,13 @@ public final class Tally: Sendable {
     public let maintained = Counter()
     public let ruleRedirects = Counter()
     public let loops = Counter()
+    /// Passwords that were verified as right, that were known to be, and that were wrong or unreadable; tries beyond a
+    /// client's limit; passwords that nobody had time for.
+    public let signInsVerified = Counter()
+    public let signInsRemembered = Counter()
+    public let signInsFailed = Counter()
+    public let signInsLimited = Counter()
+    public let signInsShed = Counter()
     public let tableChanges = Counter()
     public let timeouts = TimeoutTally()
     public let handshakesTLS12 = Counter()
@@ -79,6 +86,10 @@ public final class Tally: Sendable {
             ("requests_in_maintenance_total", maintained.current),
             ("requests_looping_total", loops.current),
             ("requests_redirected_by_rules_total", ruleRedirects.current),
+            ("sign_ins_verified_total", signInsVerified.current),
+            ("sign_ins_remembered_total", signInsRemembered.current),
+            ("sign_ins_failed_total", signInsFailed.current), ("sign_ins_limited_total", signInsLimited.current),
+            ("sign_ins_shed_total", signInsShed.current),
             ("client_timeouts_total", clientTimeouts.current), ("client_aborts_total", clientAborts.current),
             ("upstream_connects_total", upstreamConnects.current), ("upstream_reused_total", upstreamReused.current),
             ("upstream_connect_failures_total", upstreamConnectFailures.current),

@@ -72,6 +72,7 @@ extension Worker {
             exchanges[index].deadline = .max
             loop.timers.clear(client)
             loop.timers.set(upstream, at: due(.tunnelIdle, index))
+        case (.verifying, _): preconditionFailure("an exchange that has no upstream was pumped")
         case (_, .finished): preconditionFailure("an exchange that is over waits for nobody")
         }
     }
@@ -83,6 +84,8 @@ extension Worker {
         if upstream == Connection.nobody || connections[upstream].phase == .connecting { return .connect }
         return switch (exchanges[index].requestPhase, exchanges[index].responsePhase) {
         case (_, .tunnelling): .tunnelIdle
+        // There is no upstream, which was told above.
+        case (.verifying, _): .connect
         case (.streaming, _): .bodyIdle
         case (.sent, .awaitingHead): .firstByte
         case (.sent, .streaming), (.sent, .finished): .responseIdle

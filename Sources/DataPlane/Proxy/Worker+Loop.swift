@@ -105,6 +105,7 @@ extension Worker {
             case .open(let listener): open(listener)
             case .close(let index): closeListener(index)
             case .drain(let deadline): drain(until: deadline)
+            case .verified(let exchange, let isRight): verified(exchange, isRight)
             }
         }
     }

@@ -5,6 +5,7 @@ public import Engine
 import HTTP
 import HTTP1
 public import Kernel
+import Passwords
 public import Routing
 public import TLS
 
@@ -16,6 +17,8 @@ public enum WorkerMessage: Sendable {
     case close(listener: Int)
     /// Accept nothing more, finish what is in flight, end at the deadline (nanoseconds of the monotonic clock).
     case drain(deadline: UInt64)
+    /// A password that the exchange waits for was verified.
+    case verified(exchange: Token, isRight: Bool)
 }
 
 /// All that one revision means to a worker; immutable and shared by all.
@@ -123,6 +126,9 @@ public final class Worker {
     var addressCounts: AddressCounts?
     /// Connections that are being told why they were not let in.
     var turnedAwayCount = 0
+    let verifier = PasswordVerifier.shared
+    let signInDigest = KeyedDigest()
+    var provenSecrets = ProvenSecrets()
 
     let log: AccessLogSink
     var writesRecords = true

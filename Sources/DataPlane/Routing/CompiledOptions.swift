@@ -20,6 +20,8 @@ struct CompiledOptions: Sendable {
             }
             if let limit = options.rateLimit { try add(limit, name: name, hashing: hashing) }
             if let retries = options.retries { try add(retries) }
+            if let auth = options.basicAuth { try add(auth, name: name, hashing: hashing) }
+            try options.check()
         } catch {
             throw RuleFault(message: error.message)
         }
@@ -73,7 +75,7 @@ struct CompiledOptions: Sendable {
         for (kind, fields) in [(FieldChange.Kind.set, fields.set), (.add, fields.add)] {
             for field in fields {
                 try HeaderField.check(name: field.name, of: direction)
-                let template = try HeaderField.template(of: field.value)
+                let template = try HeaderField.template(of: field.value, in: direction)
                 let value = try compile(template, name: name)
                 changes.append(FieldChange(kind: kind, name: place(Array(field.name.utf8)), value: place(value)))
                 // Name, colon, space and line end; the value; what stands for its variables.
@@ -84,6 +86,9 @@ struct CompiledOptions: Sendable {
                     case .scheme: list.room += 5
                     case .requestID: list.room += 32
                     case .host: list.hosts += 1
+                    case .user:
+                        list.room += UInt32(BasicAuth.nameLimit)
+                        record.flags.insert(.namesUser)
                     case .rule, .path, .query: break
                     }
                     guard direction == .response, variable == .host || variable == .requestID else { continue }
@@ -111,6 +116,7 @@ struct CompiledOptions: Sendable {
             case .variable(.host): bytes.append(TemplateMark.host.rawValue)
             case .variable(.scheme): bytes.append(TemplateMark.scheme.rawValue)
             case .variable(.requestID): bytes.append(TemplateMark.requestID.rawValue)
+            case .variable(.user): bytes.append(TemplateMark.user.rawValue)
             case .variable(.path): bytes.append(TemplateMark.path.rawValue)
             case .variable(.query): bytes.append(TemplateMark.query.rawValue)
             }
@@ -130,8 +136,7 @@ struct CompiledOptions: Sendable {
         // A day's nanoseconds times a million would not fit: a bucket beyond 30 days is as good as one of 30 days.
         let (time, isTooLong) = record.tokenTime.multipliedReportingOverflow(by: UInt64(limit.burst))
         record.bucketTime = max(record.tokenTime, isTooLong ? Self.longestBucket : min(time, Self.longestBucket))
-        record.rateKey = hashing.finish(
-            Array(name.utf8).packedWords.reduce(hashing.path, hashing.fold), count: name.utf8.count)
+        record.rateKey = key(of: name, hashing: hashing)
         record.flags.insert(.rateLimit)
     }
 
@@ -140,6 +145,26 @@ struct CompiledOptions: Sendable {
         record.retries = RetryPolicy(
             attempts: UInt8(retries.attempts), causes: RetryPolicy.Causes(retries.on), budget: UInt8(retries.budget))
         record.flags.insert(.retries)
+    }
+
+    /// The same for every rule of this name in the life of a process.
+    private func key(of name: String, hashing: Hashing) -> UInt64 {
+        hashing.finish(Array(name.utf8).packedWords.reduce(hashing.path, hashing.fold), count: name.utf8.count)
+    }
+
+    private mutating func add(_ auth: BasicAuth, name: String, hashing: Hashing) throws(OptionFault) {
+        try auth.check()
+        record.realm = place(Array(auth.realm.utf8))
+        // Each user: the name's length in one byte, the name, the hash.
+        var bytes: [UInt8] = []
+        for user in auth.users {
+            bytes += [UInt8(user.name.utf8.count)] + Array(user.name.utf8) + Array(user.hash.utf8)
+        }
+        record.users = place(bytes)
+        // Other buckets than those of a rate limit.
+        record.signInKey = hashing.fold(key(of: name, hashing: hashing), hashing.suffix)
+        record.flags.insert(.basicAuth)
+        if !auth.forward { record.flags.insert(.hidesCredentials) }
     }
 
     /// Nanoseconds.
@@ -171,7 +196,9 @@ extension TableWriter {
         guard let options else { return nobody }
         let text = append(bytes: options.text)
         var record = options.record
-        for place in [\RouteOptions.redirect, \.stripPrefix, \.addPrefix] { record[keyPath: place].start += text }
+        for place in [\RouteOptions.redirect, \.stripPrefix, \.addPrefix, \.realm, \.users] {
+            record[keyPath: place].start += text
+        }
         record.boundariesStart += UInt32(boundaryCount)
         record.requestFields.start += UInt32(changeCount)
         record.responseFields.start += UInt32(changeCount)

@@ -44,21 +44,43 @@ import Synchronization
     ///   - now: nanoseconds of the monotonic clock.
     /// - Returns: 0 when there was a token; otherwise the nanoseconds until there is one.
     public func take(_ options: RouteOptions, high: UInt64, low: UInt64, now: UInt64) -> UInt64 {
-        let isIPv4 = high == 0 && low &>> 32 == 0xffff
-        let client = hashing.fold(hashing.fold(options.rateKey, high), isIPv4 ? low : 0)
-        // Zero stands for a place that nobody has had.
-        let place = place(of: client == 0 ? 1 : client, now: now)
+        let limit = BucketLimit(key: options.rateKey, tokenTime: options.tokenTime, bucketTime: options.bucketTime)
+        return take(limit, high: high, low: low, now: now)
+    }
+
+    func take(_ limit: BucketLimit, high: UInt64, low: UInt64, now: UInt64) -> UInt64 {
+        let place = place(of: client(limit, high: high, low: low), now: now)
         var before = unsafe places[place].fullAt.load(ordering: .relaxed)
         while true {
             // A limit that was made smaller since does not make anybody wait for more than a whole bucket.
-            let from = min(max(before, now), now &+ options.bucketTime)
-            let after = from &+ options.tokenTime
-            guard after &- now <= options.bucketTime else { return after &- now &- options.bucketTime }
+            let from = min(max(before, now), now &+ limit.bucketTime)
+            let after = from &+ limit.tokenTime
+            guard after &- now <= limit.bucketTime else { return after &- now &- limit.bucketTime }
             let (exchanged, found) = unsafe places[place].fullAt.compareExchange(
                 expected: before, desired: after, ordering: .relaxed)
             if exchanged { return 0 }
             before = found
         }
+    }
+
+    /// Puts a token back that was taken.
+    func giveBack(_ limit: BucketLimit, high: UInt64, low: UInt64, now: UInt64) {
+        let place = place(of: client(limit, high: high, low: low), now: now)
+        var before = unsafe places[place].fullAt.load(ordering: .relaxed)
+        // One that is full has no room for it.
+        while before > now {
+            let (exchanged, found) = unsafe places[place].fullAt.compareExchange(
+                expected: before, desired: before &- min(before, limit.tokenTime), ordering: .relaxed)
+            if exchanged { return }
+            before = found
+        }
+    }
+
+    private func client(_ limit: BucketLimit, high: UInt64, low: UInt64) -> UInt64 {
+        let isIPv4 = high == 0 && low &>> 32 == 0xffff
+        let client = hashing.fold(hashing.fold(limit.key, high), isIPv4 ? low : 0)
+        // Zero stands for a place that nobody has had.
+        return client == 0 ? 1 : client
     }
 
     private func place(of client: UInt64, now: UInt64) -> Int {
@@ -75,4 +97,13 @@ import Synchronization
         unsafe places[oldest].fullAt.store(now, ordering: .relaxed)
         return oldest
     }
+}
+
+/// Which bucket, and how large.
+struct BucketLimit: BitwiseCopyable {
+    /// Of the rule.
+    var key: UInt64
+    /// Nanoseconds in which one token comes back, and those for a whole bucket of them.
+    var tokenTime: UInt64
+    var bucketTime: UInt64
 }

@@ -104,7 +104,9 @@ public final class RouteCompiler {
         var writer = TableWriter(rules: rules, records: registry.records, hashing: hashing)
         for rule in rules { writer.add(rule) }
         writer.finish()
-        if rates == nil, rules.contains(where: { $0.options?.record.flags.contains(.rateLimit) == true }) {
+        if rates == nil,
+            rules.contains(where: { $0.options?.record.flags.isDisjoint(with: [.rateLimit, .basicAuth]) == false })
+        {
             rates = RateTable(hashing: hashing)
         }
         let table = RouteTable(

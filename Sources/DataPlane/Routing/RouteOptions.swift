@@ -20,6 +20,11 @@ public struct RouteOptions: Sendable, BitwiseCopyable {
         public static let pendingLimit = Flags(rawValue: 1 << 14)
         public static let retries = Flags(rawValue: 1 << 12)
         public static let bufferRequest = Flags(rawValue: 1 << 13)
+        public static let basicAuth = Flags(rawValue: 1 << 16)
+        /// What the client signs in with is not for the upstream.
+        public static let hidesCredentials = Flags(rawValue: 1 << 17)
+        /// Fields of the request name who signed in.
+        public static let namesUser = Flags(rawValue: 1 << 18)
     }
 
     public var flags: Flags = []
@@ -37,6 +42,7 @@ public struct RouteOptions: Sendable, BitwiseCopyable {
     public var requestBuffer: UInt64 = 0
     /// Exchanges; 0 means no limit.
     public var pendingLimit: UInt64 = 0
+    var signInKey: UInt64 = 0
     public var requestFields = FieldChangeList()
     public var responseFields = FieldChangeList()
     var boundariesStart: UInt32 = 0
@@ -44,6 +50,8 @@ public struct RouteOptions: Sendable, BitwiseCopyable {
     var redirect = TextPlace()
     var stripPrefix = TextPlace()
     var addPrefix = TextPlace()
+    var realm = TextPlace()
+    var users = TextPlace()
 
     init() {}
 }
@@ -75,7 +83,7 @@ struct TextPlace: Sendable, BitwiseCopyable {
 
 /// Stands in a compiled text where a variable's value belongs. No text that is compiled has such bytes of its own.
 public enum TemplateMark: UInt8, Sendable, BitwiseCopyable {
-    case client = 1, host, scheme, requestID, path, query
+    case client = 1, host, scheme, requestID, path, query, user
 }
 
 // Reading options; inlined nowhere, as only rules with options come here.
@@ -123,5 +131,5 @@ extension RouteView {
     public func addPrefix(of options: RouteOptions) -> Span<UInt8> { text(options.addPrefix) }
 
     @_lifetime(borrow self)
-    private func text(_ place: TextPlace) -> Span<UInt8> { text(at: Int(place.start), count: Int(place.count)) }
+    func text(_ place: TextPlace) -> Span<UInt8> { text(at: Int(place.start), count: Int(place.count)) }
 }

@@ -91,6 +91,7 @@ extension Worker {
             case .host: output.append(host)
             case .scheme: output.append(exchanges[index].cameByTLS ? "https" : "http")
             case .requestID: output.append(id)
+            case .user: appendUser(index, to: output)
             case .path, .query: preconditionFailure("a variable that no header has")
             case nil: output.append(byte)
             }

@@ -52,7 +52,7 @@ extension Worker {
                 let query = bytes.extracting(requestHead.pathEnd..<max(requestHead.pathEnd, requestHead.targetEnd))
                 guard location.room > Self.redirectReserve + query.count else { return .targetTooLong }
                 if !requestHead.isAsterisk { location.append(query) }
-            case .client, .requestID: preconditionFailure("a variable that no redirect has")
+            case .client, .requestID, .user: preconditionFailure("a variable that no redirect has")
             case nil: location.append(byte)
             }
         }

@@ -12,11 +12,12 @@ import Telemetry
 //     3. rate limit (`RateLimiting`)           429
 //     4. maintenance                           503
 //     5. redirect (`Redirecting`)              301, 302, 307, 308
-//     6. body limit                            413
-//     7. path (`PathChanging`)                 what the upstream is asked for
-//     8. request headers (`HeaderChanging`)
-//     9. response headers (`HeaderChanging`)
-//    10. security headers (`SecurityHeaders`)  also on answers of our own
+//     6. basic auth (`SigningIn`)              401, 429; the exchange may wait here for a password to be verified
+//     7. body limit                            413
+//     8. path (`PathChanging`)                 what the upstream is asked for
+//     9. request headers (`HeaderChanging`)
+//    10. response headers (`HeaderChanging`)
+//    11. security headers (`SecurityHeaders`)  also on answers of our own
 //
 // Matching decided by the normal forms of host and path which rule this is, so there is nothing left for a client to
 // disguise. A route without options costs one test of a number in its record.
@@ -39,9 +40,16 @@ extension Worker {
             redirect(index, options)
             return false
         }
+        if flags.contains(.basicAuth), !isSignedIn(index, options) { return false }
+        applyRulesBehindSignIn(index, options)
+        return true
+    }
+
+    /// Applies what is left once the client may ask.
+    func applyRulesBehindSignIn(_ index: UInt32, _ options: RouteOptions) {
+        let flags = options.flags
         if flags.contains(.bodyLimit) { exchanges[index].bodyLimit = options.bodyLimit }
         if flags.contains(.remembersRequest) { rememberRequest(index) }
-        return true
     }
 
     /// Applies what comes before a redirect to https. `false`: the exchange was answered.
