@@ -2,7 +2,7 @@
 public struct RuleOptions: Equatable, Sendable, Encodable {
     enum CodingKeys: String, CodingKey {
         case allow, deny, requestHeaders, responseHeaders, stripPrefix, addPrefix, redirect, maxBody, maintenance,
-            securityHeaders, rateLimit, retries, timeouts
+            securityHeaders, rateLimit, retries, timeouts, bufferRequest
     }
 
     /// Networks (`10.0.0.0/8`, `2001:db8::/32`, or one address) whose clients are let in; with any, all others are
@@ -27,6 +27,10 @@ public struct RuleOptions: Equatable, Sendable, Encodable {
     /// When a request is sent to a second endpoint; standard: see ``Retries``.
     public var retries: Retries?
     public var timeouts: RuleTimeouts?
+    /// Bytes of a request body, 1 to 16 MiB, up to which the upstream is contacted only once the whole of it is here.
+    public var bufferRequest: Int?
+
+    public static let bufferRange = 1...16_777_216
 
     /// Networks of `allow` and `deny` together.
     public static let networkLimit = 2_000
@@ -132,6 +136,7 @@ extension RuleOptions: Decodable {
         rateLimit = try values.decodeIfPresent(RateLimit.self, forKey: .rateLimit)
         retries = try values.decodeIfPresent(Retries.self, forKey: .retries)
         timeouts = try values.decodeIfPresent(RuleTimeouts.self, forKey: .timeouts)
+        bufferRequest = try values.decodeIfPresent(Int.self, forKey: .bufferRequest)
     }
 }
 

@@ -67,7 +67,8 @@ public struct Timeouts: Equatable, Sendable, Encodable {
 /// What one peer may take.
 public struct Limits: Equatable, Sendable, Encodable {
     enum CodingKeys: String, CodingKey {
-        case headBytes, fieldCount, bodyBytes, connectionsPerWorker, idlePerEndpoint
+        case headBytes, fieldCount, bodyBytes, connectionsPerWorker, idlePerEndpoint,
+            bufferedBytesPerWorker
     }
 
     /// Request or response head, 1,024 to 61,440. Answer: 431 (request), 502 (response).
@@ -80,6 +81,9 @@ public struct Limits: Equatable, Sendable, Encodable {
     public var connectionsPerWorker = 100_000
     /// Idle pooled connections of one worker to one endpoint.
     public var idlePerEndpoint = 256
+    /// Memory of one worker for requests that are held until they are whole (``RuleOptions/bufferRequest``). Beyond it
+    /// they are streamed.
+    public var bufferedBytesPerWorker = 67_108_864
 
     public init() {}
 }

@@ -113,6 +113,7 @@ extension Limits: Decodable {
         try read(.bodyBytes, within: 0...Int.max, into: &bodyBytes)
         try read(.connectionsPerWorker, within: 1...4_000_000, into: &connectionsPerWorker)
         try read(.idlePerEndpoint, within: 0...1_000_000, into: &idlePerEndpoint)
+        try read(.bufferedBytesPerWorker, within: 0...Int.max, into: &bufferedBytesPerWorker)
     }
 }
 

@@ -12,6 +12,7 @@ struct OptionsTests {
         options.stripPrefix = "/a"
         options.redirect = Redirect(to: "https://b.test/", status: 301)
         options.rateLimit = RateLimit(requests: 3)
+        options.bufferRequest = 70_000
         options.retries = Retries(on: [.timeout, .status504])
         options.timeouts = RuleTimeouts()
         options.timeouts?.total = 0

@@ -23,6 +23,7 @@ struct OptionsTests {
         options.securityHeaders = true
         options.rateLimit = RateLimit(requests: 100, per: 60_000, burst: 200)
         options.retries = Retries(attempts: 3, on: [.connect, .status503], budget: 50)
+        options.bufferRequest = 1 << 20
         return options
     }
 
@@ -51,6 +52,7 @@ struct OptionsTests {
                 securityHeaders: true
                 rateLimit: { requests: 100, per: 1m, burst: 200 }
                 retries: { attempts: 3, on: [connect, 503], budget: 50 }
+                bufferRequest: 1MiB
             """, path: "f")
         #expect(diagnoses.isEmpty, "\(diagnoses)")
         #expect(configuration?.rules.first?.options == Self.wanted)
@@ -70,7 +72,7 @@ struct OptionsTests {
                 stem + "timeouts.firstByte": "5m", stem + "timeouts.total": "0s", stem + "maintenance": "yes",
                 stem + "securityHeaders": "on", stem + "rateLimit.requests": "100", stem + "rateLimit.per": "1m",
                 stem + "rateLimit.burst": "200", stem + "retries.attempts": "3",
-                stem + "retries.on": "connect,503", stem + "retries.budget": "50",
+                stem + "retries.on": "connect,503", stem + "retries.budget": "50", stem + "bufferRequest": "1MiB",
             ], container: (id: "1", name: "web"))
         #expect(told.isEmpty, "\(told)")
         #expect(rules.first?.options == Self.wanted)

@@ -6,6 +6,7 @@ enum Hazards {
         "Sources/Platform/Bytes/Array+Span.swift": "copies a span into an array in one go",
         "Sources/Platform/Bytes/Buffer.swift": "a buffer is a handle on pooled memory",
         "Sources/Platform/Bytes/Buffer+Append.swift": "writes into the buffer's room, which is checked first",
+        "Sources/Platform/Bytes/BufferChain.swift": "links buffers where vacant ones are linked",
         "Sources/Platform/Bytes/BufferPool.swift": "owns the memory of buffers",
         "Sources/DataPlane/Engine/Slab.swift": "slots at stable addresses, told apart by generations",
         "Sources/DataPlane/Routing/ArenaBlock.swift": "one block of memory for a whole table",

@@ -214,6 +214,7 @@ struct FileReader {
             read("bodyBytes", into: \.bodyBytes)
             read("connectionsPerWorker", into: \.connectionsPerWorker)
             read("idlePerEndpoint", into: \.idlePerEndpoint)
+            read("bufferedBytesPerWorker", into: \.bufferedBytesPerWorker)
         }
         if let fields = section("accessLog", of: file), let output = reader.text("output", of: fields) {
             let isWord = ["stdout", "stderr", "off"].contains(output)

@@ -14,6 +14,7 @@ extension SectionReader {
         options.rateLimit = rateLimit(fields)
         options.retries = retries(fields)
         options.timeouts = timeouts(fields)
+        options.bufferRequest = number("bufferRequest", of: fields)
         options.maxBody = number("maxBody", of: fields)
         options.maintenance = number("maintenance", of: fields) == 1
         options.securityHeaders = number("securityHeaders", of: fields) == 1

@@ -67,6 +67,9 @@ extension Schema {
         Field(
             "maxBody", .size(0...Int.max), standard: "limits.bodyBytes",
             says: "Request body; 0 means no limit. Answer: 413."),
+        Field(
+            "bufferRequest", .size(RuleOptions.bufferRange),
+            says: "Bodies up to this size are here as a whole before an endpoint is contacted."),
         Field("retries", .section(retries), says: "When a request is sent to a second endpoint."),
         Field("timeouts", .section(ruleTimeouts), says: "Waits of its own, in place of the edge's."),
         Field("stripPrefix", .text, says: "true (the rule's path) or a path: taken off in front for the upstream."),

@@ -130,6 +130,9 @@ enum Schema {
             Field(
                 "idlePerEndpoint", .integer(0...1_000_000), standard: "256",
                 says: "Idle pooled connections of one worker to one endpoint."),
+            Field(
+                "bufferedBytesPerWorker", .size(0...Int.max), standard: "64MiB",
+                says: "Memory of one worker for requests that rules hold until they are whole; beyond it they stream."),
         ])
 
     static let accessLog = Section(

@@ -93,7 +93,9 @@ extension Worker {
         if count > 1 { planRetries(index, route, id) }
         guard let head = forwardRequestHead(index) else { return answer(index, .headTooLarge) }
         appendWholeBody(index, to: head)
-        exchanges[index].isReplayable = exchanges[index].requestBody.isFinished
+        let isWhole = exchanges[index].requestBody.isFinished
+        if !isWhole, exchanges[index].rules.contains(.bufferRequest) { return gather(index, head) }
+        exchanges[index].isReplayable = isWhole
         takeUpstream(index, head, .pooledOrFresh)
     }
 
@@ -112,6 +114,7 @@ extension Worker {
     func end(_ index: UInt32) {
         if let remembered = exchanges[index].remembered { buffers.give(remembered) }
         releaseTrailers(index)
+        releaseHeld(index)
         let slot = Int(exchanges[index].table)
         tables[slot].exchangeCount -= 1
         if slot != currentTable { releaseTable(slot) }

@@ -11,6 +11,7 @@ import Kernel
 extension Worker {
     /// Called for every event of either connection of an exchange. The exchange may be gone when it returns.
     func pump(_ index: UInt32) {
+        if exchanges[index].held.isGathering { return gatherMore(index) }
         let upstream = exchanges[index].upstream
         guard upstream != Connection.nobody, connections[upstream].phase == .exchanging else { return }
         let before = bytesMoved
@@ -37,6 +38,10 @@ extension Worker {
         let client = exchanges[index].client
         let upstream = exchanges[index].upstream
         if exchanges[index].isReplayable { return sendReplayable(index, upstream) }
+        if !exchanges[index].held.body.isEmpty {
+            guard sendHeld(index, upstream) else { return true }
+            releaseRequest(index, upstream)
+        }
         let before = exchanges[index].requestBody.moved
         let outcome = relay(
             from: client, to: upstream, body: &exchanges[index].requestBody, chunked: exchanges[index].chunksRequest)
@@ -65,26 +70,16 @@ extension Worker {
     }
 
     private func sendReplayable(_ index: UInt32, _ upstream: UInt32) -> Bool {
-        guard let output = connections[upstream].output else { preconditionFailure("a request without bytes") }
-        while !output.isEmpty {
-            guard connections[upstream].isWritable else { return true }
-            switch transmit(upstream, output.readable) {
-            case .bytes(let count): output.advance(count)
-            case .wouldBlock: return true
-            case .endOfStream, .failed:
-                stopSending(index)
-                return true
-            }
-        }
+        guard sendHeld(index, upstream) else { return true }
         exchanges[index].requestPhase = .sent
         releaseInputIfEmpty(exchanges[index].client)
         // Kept only where the request may have to be sent again: a wait for a response may be long.
-        if !keepsRequest(index, upstream) { releaseOutput(upstream) }
+        if !keepsRequest(index, upstream) { releaseRequest(index, upstream) }
         return true
     }
 
     /// The upstream takes no more of the request. It may have answered before it closed: that answer is still wanted.
-    private func stopSending(_ index: UInt32) {
+    func stopSending(_ index: UInt32) {
         exchanges[index].requestPhase = .sent
         exchanges[index].upstreamPersists = false
         if !exchanges[index].requestBody.isFinished { exchanges[index].clientPersists = false }

@@ -72,6 +72,8 @@ struct Exchange: BitwiseCopyable {
     var resentTo = Connection.nobody
     /// The client takes trailers of a response (RFC 9110 §10.1.4).
     var takesTrailers = false
+    /// What is held of the request where the rule wants it whole.
+    var held = HeldRequest()
     /// Interim responses passed on so far.
     var interimCount: UInt8 = 0
     /// Interim responses of our own, to learn whether the client is still there.

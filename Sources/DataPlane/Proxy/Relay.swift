@@ -19,7 +19,7 @@ enum RelayOutcome {
 
 extension Worker {
     /// Size line and line end of a chunk that we write, and the last chunk.
-    private static let chunkOverhead = 32
+    static let chunkOverhead = 32
     /// Bytes sent in one turn before others get theirs.
     private static let turnBytes: UInt64 = 1 << 20
 
@@ -58,7 +58,8 @@ extension Worker {
             if let input = connections[source].input, !input.isEmpty {
                 guard connections[target].isWritable else { return .waiting }
                 if body.kind == .chunked || chunked {
-                    if !encode(input, to: target, body: &body, chunked: chunked) { return .malformed }
+                    let output = outputBuffer(target)
+                    if !encode(input, into: output, body: &body, chunked: chunked) { return .malformed }
                 } else {
                     let share = body.share(of: input.count)
                     switch transmit(target, input.readable.extracting(first: share)) {
@@ -122,8 +123,7 @@ extension Worker {
     }
 
     /// Takes chunks apart and puts them together anew, as many as fit. `false`: they are malformed.
-    private func encode(_ input: Buffer, to target: UInt32, body: inout BodyProgress, chunked: Bool) -> Bool {
-        let output = outputBuffer(target)
+    func encode(_ input: Buffer, into output: Buffer, body: inout BodyProgress, chunked: Bool) -> Bool {
         while !input.isEmpty, !body.isFinished, output.room > 4 * Self.chunkOverhead {
             let limit = min(input.count, output.room - 2 * Self.chunkOverhead)
             guard body.kind == .chunked else {

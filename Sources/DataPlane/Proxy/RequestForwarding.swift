@@ -89,6 +89,7 @@ extension Worker {
             // RFC 9110 §10.1.1: to be ignored in HTTP/1.0, and the head that goes on is of HTTP/1.1. An expectation of
             // HTTP/1.1 is for the server that answers, whatever it says: it has the 100 or the 417 to give.
             case .expect where requestHead.version == .http10: continue
+            case .expect where takesExpectation(index, bytes.extracting(line.value)): continue
             case .maxForwards where limitsHops: writeFewerHops(line, bytes, output)
             case .xRequestID:
                 guard requestIDs == 0, (1...Self.requestIDBytes).contains(line.value.count) else { continue }

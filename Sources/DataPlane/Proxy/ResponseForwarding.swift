@@ -53,7 +53,7 @@ extension Worker {
         exchanges[index].responseBegan = true
         exchanges[index].responsePhase = .streaming
         // What was kept in case the request had to be sent again has served its purpose.
-        if exchanges[index].requestPhase == .sent { releaseOutput(exchanges[index].upstream) }
+        if exchanges[index].requestPhase == .sent { releaseRequest(index, exchanges[index].upstream) }
         return true
     }
 
@@ -177,7 +177,7 @@ extension Worker {
         }
         output.append("\r\n")
         input.consume(responseHead.byteCount)
-        releaseOutput(upstream)
+        releaseRequest(index, upstream)
         tally.tunnels.add()
         exchanges[index].status = 101
         exchanges[index].responseBegan = true

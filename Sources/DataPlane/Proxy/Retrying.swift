@@ -39,7 +39,7 @@ extension Worker {
             return false
         }
         guard let head = detach(index) else { preconditionFailure("a request without bytes") }
-        head.rewind()
+        rewindRequest(index, head)
         exchanges[index].retryCount += 1
         exchanges[index].requestPhase = .streaming
         exchanges[index].connected = 0

@@ -28,6 +28,12 @@ public final class Tally: Sendable {
     public let upstreamRetries = Counter()
     /// Requests that would have gone to another endpoint if the budget of their route had allowed it.
     public let retriesRefused = Counter()
+    /// Requests that were held until they were whole; that were streamed because they were longer than their rule
+    /// holds, or because the worker held too much; bytes of memory that are held now.
+    public let requestsBuffered = Counter()
+    public let requestsBeyondBuffer = Counter()
+    public let requestsBeyondWorkerBuffer = Counter()
+    public let requestBufferBytes = Counter()
     public let upstreamsOpen = Counter()
     public let handshakes = Counter()
     public let handshakeFailures = Counter()
@@ -70,6 +76,10 @@ public final class Tally: Sendable {
             ("upstream_malformed_total", upstreamMalformed.current),
             ("upstream_retries_total", upstreamRetries.current),
             ("upstream_retries_refused_total", retriesRefused.current),
+            ("requests_buffered_total", requestsBuffered.current),
+            ("requests_beyond_buffer_total", requestsBeyondBuffer.current),
+            ("requests_beyond_worker_buffer_total", requestsBeyondWorkerBuffer.current),
+            ("request_buffer_bytes", requestBufferBytes.current),
             ("upstream_connections_open", upstreamsOpen.current), ("tls_handshakes_total", handshakes.current),
             ("tls_handshake_failures_total", handshakeFailures.current),
             ("proxy_headers_total", proxyHeaders.current),

@@ -23,12 +23,21 @@ extension Worker {
 
     /// Writes the last chunk and the trailers that may go on into the target's output, which is empty.
     func sendTrailers(to target: UInt32, _ body: inout BodyProgress) {
+        // A short head may have left a small buffer there.
+        if let output = connections[target].output, output.room < roomForTrailers(body) { releaseOutput(target) }
+        writeTrailers(of: connections[target].exchange, to: connections[target].role, into: outputBuffer(target), &body)
+    }
+
+    /// Bytes that the last chunk and the trailers take at most.
+    func roomForTrailers(_ body: BodyProgress) -> Int { (body.trailers?.count ?? 0) + Self.addedBytes }
+
+    /// Writes the last chunk and the trailers that may go on, and ends the body.
+    func writeTrailers(
+        of index: UInt32, to role: Connection.Role, into output: Buffer, _ body: inout BodyProgress
+    ) {
         guard let kept = body.trailers else { preconditionFailure("no trailers to send") }
         body.trailers = nil
         body.isFinished = true
-        // A short head may have left a small buffer there.
-        if let output = connections[target].output, output.room < kept.count + Self.addedBytes { releaseOutput(target) }
-        let output = outputBuffer(target)
         output.append("0\r\n")
         let bytes = kept.readable
         var at = 0
@@ -39,8 +48,7 @@ extension Worker {
             let valueStart = at &+ 1
             while bytes[at] != 0x0A { at &+= 1 }
             at &+= 1
-            guard mayTrail(name), !isReplacedByRule(name, connections[target].exchange, connections[target].role)
-            else { continue }
+            guard mayTrail(name), !isReplacedByRule(name, index, role) else { continue }
             output.append(name)
             output.append(": ")
             output.append(withoutBlanks(bytes.extracting(valueStart..<at &- 2)))

@@ -17,6 +17,8 @@ struct Tunables: BitwiseCopyable {
     var bodyBytes: UInt64
     var connectionLimit: Int
     var idlePerEndpoint: UInt32
+    /// Of memory, for all requests that are held until they are whole.
+    var bufferedBytes: UInt64
     /// How long the rest of a request is read and forgotten after an answer that ends the connection.
     var linger: UInt64 = 2_000_000_000
 
@@ -34,6 +36,7 @@ struct Tunables: BitwiseCopyable {
         total = settings.timeouts.total > 0 ? nanoseconds(settings.timeouts.total) : 0
         bodyBytes = UInt64(max(0, settings.limits.bodyBytes))
         connectionLimit = settings.limits.connectionsPerWorker
+        bufferedBytes = UInt64(max(0, settings.limits.bufferedBytesPerWorker))
         idlePerEndpoint = UInt32(clamping: settings.limits.idlePerEndpoint)
     }
 }

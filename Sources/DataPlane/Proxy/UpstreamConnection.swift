@@ -170,7 +170,7 @@ extension Worker {
                 connections[upstream].isReused && exchanges[index].isReplayable
                 && exchanges[index].resentTo != exchanges[index].endpoint && exchanges[index].method.isIdempotent
             if mayResend, let head = detach(index) {
-                head.rewind()
+                rewindRequest(index, head)
                 exchanges[index].wasResent = true
                 exchanges[index].resentTo = exchanges[index].endpoint
                 exchanges[index].requestPhase = .streaming

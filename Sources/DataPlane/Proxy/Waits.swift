@@ -78,6 +78,7 @@ extension Worker {
 
     /// What the exchange is waiting for.
     func currentWait(_ index: UInt32) -> Wait {
+        if exchanges[index].held.isGathering { return .bodyIdle }
         let upstream = exchanges[index].upstream
         if upstream == Connection.nobody || connections[upstream].phase == .connecting { return .connect }
         return switch (exchanges[index].requestPhase, exchanges[index].responsePhase) {
@@ -96,7 +97,7 @@ extension Worker {
         case .bodyIdle:
             let upstream = exchanges[index].upstream
             // It may be the upstream that does not take what the client sends.
-            if connections[upstream].isWritable {
+            if upstream == Connection.nobody || connections[upstream].isWritable {
                 clientLate(index, wait)
             } else {
                 upstreamLate(index, wait)

@@ -29,6 +29,13 @@ struct CompiledOptions: Sendable {
             record.flags.insert(.bodyLimit)
             record.bodyLimit = UInt64(limit)
         }
+        if let limit = options.bufferRequest {
+            guard RuleOptions.bufferRange.contains(limit) else {
+                throw RuleFault(message: "found bufferRequest \(limit), wanted 1 to 16777216 bytes")
+            }
+            record.flags.insert(.bufferRequest)
+            record.requestBuffer = UInt64(limit)
+        }
         if options.maintenance { record.flags.insert(.maintenance) }
         if options.securityHeaders { record.flags.insert(.securityFields) }
     }

@@ -18,6 +18,7 @@ public struct RouteOptions: Sendable, BitwiseCopyable {
         /// Fields of the response need what only the request says: its host or its ID.
         public static let remembersRequest = Flags(rawValue: 512)
         public static let retries = Flags(rawValue: 1 << 12)
+        public static let bufferRequest = Flags(rawValue: 1 << 13)
     }
 
     public var flags: Flags = []
@@ -31,6 +32,8 @@ public struct RouteOptions: Sendable, BitwiseCopyable {
     public var rateKey: UInt64 = 0
     public var retries = RetryPolicy.standard
     public var timeouts = RouteTimeouts()
+    /// Bytes of a body that is held until it is whole.
+    public var requestBuffer: UInt64 = 0
     public var requestFields = FieldChangeList()
     public var responseFields = FieldChangeList()
     var boundariesStart: UInt32 = 0
