@@ -79,7 +79,10 @@ extension Worker {
             }
             // A long body moves in larger pieces: fewer system calls for each byte.
             let isLong = body.kind != .counted || body.remaining > UInt64(BufferSize.normal.rawValue)
-            let buffer = isLong && body.moved > 0 ? largeInput(source) : inputBuffer(source)
+            let isHuge = body.kind == .counted && body.remaining > UInt64(BufferSize.large.rawValue)
+            let buffer =
+                isLong && body.moved > 0
+                ? largeInput(source, isHuge: isHuge && connections[target].session == nil) : inputBuffer(source)
             switch receive(source, into: buffer) {
             case .bytes: continue
             case .wouldBlock:
@@ -94,14 +97,17 @@ extension Worker {
         }
     }
 
-    /// A large empty input buffer, in place of a smaller one.
-    private func largeInput(_ index: UInt32) -> Buffer {
+    /// A large or huge empty input buffer, in place of a smaller one. TLS moves a record at a time, whatever the size.
+    private func largeInput(_ index: UInt32, isHuge: Bool) -> Buffer {
         if let old = connections[index].input {
             guard old.capacity < Int(BufferSize.large.rawValue) else { return old }
             connections[index].input = nil
             buffers.give(old)
         }
-        return inputBuffer(index, expecting: .large)
+        guard isHuge, connections[index].session == nil else { return inputBuffer(index, expecting: .large) }
+        let buffer = buffers.takeHuge()
+        connections[index].input = buffer
+        return buffer
     }
 
     /// Puts more of the body behind what is about to be sent anyway: a head and a small body leave in one packet.

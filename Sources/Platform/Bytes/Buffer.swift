@@ -107,9 +107,11 @@ public enum BufferSize: UInt32, CaseIterable {
     case normal = 16_384
     /// A head beyond the usual.
     case large = 65_536
+    /// A piece of a long body: fewer system calls for each byte. There are few of them (``BufferPool/takeHuge()``).
+    case huge = 262_144
 
-    /// The smallest that holds `count` bytes, or `nil`.
+    /// The smallest that holds `count` bytes, or `nil`; never a huge one.
     public static func holding(_ count: Int) -> BufferSize? {
-        allCases.first { Int($0.rawValue) >= count }
+        allCases.first { $0 != .huge && Int($0.rawValue) >= count }
     }
 }

@@ -5,10 +5,14 @@
 public struct BufferPool: ~Copyable {
     /// Bytes kept vacant of each size; what comes back beyond it is freed.
     public static let vacantBytesLimit = 2 << 20
+    /// Huge blocks lent at one time, 16 MiB: peers that do not take what they asked for may hold these, and no more.
+    public static let hugeLimit = 64
 
     private var small = FreeList()
     private var normal = FreeList()
     private var large = FreeList()
+    private var huge = FreeList()
+    private var hugeCount = 0
     /// Blocks lent and not given back.
     public private(set) var lentCount = 0
 
@@ -21,8 +25,14 @@ public struct BufferPool: ~Copyable {
         case .small: return small.pop() ?? FreeList.make(size)
         case .normal: return normal.pop() ?? FreeList.make(size)
         case .large: return large.pop() ?? FreeList.make(size)
+        case .huge:
+            hugeCount += 1
+            return huge.pop() ?? FreeList.make(size)
         }
     }
+
+    /// An empty huge buffer, or a large one when as many are lent as may be.
+    public mutating func takeHuge() -> Buffer { take(hugeCount < Self.hugeLimit ? .huge : .large) }
 
     /// Gives a buffer back. It must not be touched again.
     public mutating func give(_ buffer: Buffer) {
@@ -31,6 +41,9 @@ public struct BufferPool: ~Copyable {
         case .small: small.push(buffer)
         case .normal: normal.push(buffer)
         case .large: large.push(buffer)
+        case .huge:
+            hugeCount -= 1
+            huge.push(buffer)
         }
     }
 
@@ -38,6 +51,7 @@ public struct BufferPool: ~Copyable {
         small.free()
         normal.free()
         large.free()
+        huge.free()
     }
 }
 
