@@ -112,6 +112,8 @@ if !dataPlaneAlone {
         .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ]
@@ -122,6 +124,8 @@ if !dataPlaneAlone {
     let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
     let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
     let nioHTTP: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+    let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
+    let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
     let x509: Target.Dependency = .product(name: "X509", package: "swift-certificates")
     let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
     let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -142,14 +146,17 @@ if !dataPlaneAlone {
                 "Contract", "KontainersConfiguration", "Docker", "Certificates", "Kernel", logging, lifecycle, nio,
                 nioPosix,
             ])
+        + module(
+            "Management", on: .ControlPlane, uses: ["Contract", "Telemetry", hummingbird, httpTypes, logging, nio],
+            testedWith: [httpClient, nioPosix, nioHTTP])
         + module("Supervision", on: .ControlPlane, uses: ["Contract", "KontainersConfiguration", "Kernel", logging])
 
     targets += [
         .executableTarget(
             name: "kontainers",
             dependencies: [
-                "KontainersConfiguration", "Docker", "Reconciliation", "Certificates", "Supervision", "Contract",
-                "Kernel",
+                "KontainersConfiguration", "Docker", "Reconciliation", "Certificates", "Management", "Supervision",
+                "Contract", "Kernel",
                 arguments, logging, lifecycle, signals,
             ],
             path: "Sources/kontainers", swiftSettings: house),

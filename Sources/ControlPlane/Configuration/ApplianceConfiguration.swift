@@ -7,7 +7,7 @@ public struct ApplianceConfiguration: Equatable, Sendable {
     /// Worker threads of the edge; `nil` means one a core.
     public var workers: Int?
     public var listeners: [Listener]
-    /// `address:port` of the management plane.
+    /// `address:port` of the management plane, or `off`.
     public var management: String
     public var dockerEndpoints: [DockerEndpoint]
     public var settings: Settings

@@ -25,7 +25,8 @@ enum Schema {
         title: "management",
         fields: [
             Field(
-                "address", .address, standard: "127.0.0.1:8600", says: "Where the management plane listens.")
+                "address", .addressOrOff, standard: "127.0.0.1:8600",
+                says: "Where the management plane listens: metrics and health. off: nowhere.")
         ])
 
     static let docker = Section(

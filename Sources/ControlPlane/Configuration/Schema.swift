@@ -12,6 +12,8 @@ indirect enum FieldType: Sendable {
     case choice([String])
     /// An address to listen on, canonical `ip:port`.
     case address
+    /// An address to listen on, or `off`.
+    case addressOrOff
     /// An address, or the addresses that share a prefix; canonical, without host bits.
     case addressRange
     case host
@@ -45,6 +47,7 @@ indirect enum FieldType: Sendable {
         case .boolean: "true or false"
         case .choice(let words): words.joined(separator: ", ")
         case .address: "an address and a port, such as \"0.0.0.0:80\", \"[::]:80\" or \":80\""
+        case .addressOrOff: "an address and a port, such as \"127.0.0.1:8600\", or off"
         case .addressRange: "an address or a range, such as \"192.0.2.1\", \"10.0.0.0/8\" or \"2001:db8::/32\""
         case .host: "a host name such as site.example, \"*.site.example\", or \"*\" for every other host"
         case .path: "a path that starts with \"/\""

@@ -22,6 +22,14 @@ enum ScalarReader {
             if words.contains(text) { return .text(text) }
             throw Fault("bad-choice", text: text, wanted: Suggestion.question(text, among: words, calling: "one of"))
         case .address: return .text(try Addresses.listening(text))
+        case .addressOrOff:
+            // YAML has other words for it, and what looks like a wish for silence must not open a port.
+            switch text.lowercased() {
+            case "off": return .text("off")
+            case "false", "no", "none":
+                throw Fault("bad-address", text: text, wanted: "did you mean \"off\"?")
+            case _: return .text(try Addresses.listening(text))
+            }
         case .addressRange: return .text(try Addresses.range(text))
         case .host: return .text(try Hosts.host(text))
         case .path: return .text(try Hosts.path(text))

@@ -27,6 +27,8 @@ public actor DockerSource {
     private var isComplete = false
     private var lastEmission = ContinuousClock.now
     private var isHeldBack = false
+    /// Events that the engine has told of.
+    public private(set) var eventCount: UInt64 = 0
 
     /// In a burst, states are this far apart.
     private static let burstInterval = Duration.milliseconds(5)
@@ -117,6 +119,7 @@ public actor DockerSource {
 
     private func take(_ events: [EngineEvent]) {
         var changed = false
+        eventCount += UInt64(events.count)
         for event in events {
             if ledger.apply(event, now: .now) { changed = true }
             logger.debug(

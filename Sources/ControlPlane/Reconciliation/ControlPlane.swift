@@ -47,6 +47,18 @@ public struct ControlPlane: Service {
         }
     }
 
+    /// What others may look at while it runs: the management plane, for one.
+    public struct Instruments: Sendable {
+        public let link: LinkServer
+        public let reconciler: Reconciler
+        public let feeds: EngineFeeds
+        /// As it was when control started.
+        public let configuration: ApplianceConfiguration
+    }
+
+    /// Runs beside the rest until its task is cancelled.
+    public typealias Manage = @Sendable (Instruments) async -> Void
+
     /// Why it could not start.
     public struct NoConfiguration: Error, CustomStringConvertible {
         public var diagnoses: [Diagnosis]
@@ -60,11 +72,16 @@ public struct ControlPlane: Service {
     private let plan: Plan
     private let readers: Readers
     private let rereads: AsyncStream<Void>
+    private let manage: Manage
     private let logger: Logger
 
-    /// - Parameter rereads: yields when the files are to be read again although nothing tells that they changed
-    ///   (SIGHUP).
-    public init(_ plan: Plan, readers: Readers, rereads: AsyncStream<Void>, logger: Logger) {
+    /// - Parameters:
+    ///   - rereads: yields when the files are to be read again although nothing tells that they changed (SIGHUP).
+    ///   - manage: what is to be served to people.
+    public init(
+        _ plan: Plan, readers: Readers, rereads: AsyncStream<Void>, logger: Logger, manage: @escaping Manage = { _ in }
+    ) {
+        self.manage = manage
         self.plan = plan
         self.readers = readers
         self.rereads = rereads
@@ -104,6 +121,11 @@ public struct ControlPlane: Service {
                 group.addTask { for await told in line.diagnoses { await reconciler.take(listenerDiagnoses: told) } }
                 group.addTask { await serve(link, line) }
                 group.addTask { await speak(line) }
+                group.addTask {
+                    await manage(
+                        Instruments(
+                            link: link, reconciler: reconciler, feeds: feeds, configuration: first.configuration))
+                }
                 group.addTask {
                     try? await Task.sleep(for: Self.patience)
                     await reconciler.stopWaiting()

@@ -13,6 +13,7 @@ public actor EngineFeeds {
     private let logger: Logger
     private var feeds: [String: [Task<Void, Never>]] = [:]
     private var states: [String: EngineState] = [:]
+    private var sources: [String: DockerSource] = [:]
     private var remembered: [String: [ContainerRecord]] = [:]
     private var isSaving = false
 
@@ -39,14 +40,39 @@ public actor EngineFeeds {
             for task in tasks { task.cancel() }
             feeds[text] = nil
             states[text] = nil
+            sources[text] = nil
         }
         for endpoint in endpoints where feeds[endpoint.text] == nil {
             let source = DockerSource(
                 endpoint: endpoint, lastKnown: remembered[endpoint.text] ?? [], logger: logger)
+            sources[endpoint.text] = source
             feeds[endpoint.text] = [
                 Task { await source.run() },
                 Task { for await state in source.states { await self.pass(on: state) } },
             ]
+        }
+    }
+
+    /// How one engine is doing.
+    public struct EngineReading: Sendable {
+        /// Its address as it is configured.
+        public var engine: String
+        public var isReachable: Bool
+        public var containers: Int
+        public var events: UInt64
+    }
+
+    public var readings: [EngineReading] {
+        get async {
+            var readings: [EngineReading] = []
+            for (text, source) in sources.sorted(by: { $0.key < $1.key }) {
+                let state = states[text]
+                readings.append(
+                    EngineReading(
+                        engine: text, isReachable: state?.reachable ?? false,
+                        containers: state?.containers.count ?? 0, events: await source.eventCount))
+            }
+            return readings
         }
     }
 

@@ -22,7 +22,9 @@ public actor Reconciler {
     private var desired: DesiredState
     private var sources: Sources?
     private var engines: [String: EngineState] = [:]
-    private var revision: UInt64 = 0
+    public private(set) var revision: UInt64 = 0
+    /// How often the desired state was computed.
+    public private(set) var computations: UInt64 = 0
     private var published: SnapshotContent?
     private var told: Set<Diagnosis> = []
     private var isDirty = false
@@ -126,6 +128,7 @@ public actor Reconciler {
     private func compute() async {
         guard var sources else { return }
         let began = ContinuousClock.now
+        computations += 1
         sources.engines = sources.file.dockerEndpoints.compactMap { engines[$0.text] }
         sources.routes = localRoutes()
         let outcome = desired.compute(sources)

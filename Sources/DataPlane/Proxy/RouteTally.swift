@@ -10,21 +10,22 @@ import Telemetry
 extension Worker {
     /// An exchange is over: its rule's count and time; and its endpoint's, when the response was the endpoint's.
     func countEnd(_ index: UInt32) {
-        let exchange = exchanges[index]
-        tally.count(exchange.end)
-        guard exchange.route != .max else { return }
-        let status = Int(exchange.status)
-        let (received, sent) = (exchange.requestBody.moved, exchange.responseBody.moved)
-        tally.rules.subtract(.inFlight, of: exchange.route)
+        tally.count(exchanges[index].end)
+        let (route, endpoint) = (exchanges[index].route, exchanges[index].endpoint)
+        guard route != .max else { return }
+        let status = Int(exchanges[index].status)
+        let (received, sent) = (exchanges[index].requestBody.moved, exchanges[index].responseBody.moved)
+        tally.rules.subtract(.inFlight, of: route)
         // How long a tunnel stood, or until a client went away, says nothing of how fast the rule is.
         let isTimed = status >= 200
         tally.rules.finish(
-            exchange.route, status: status, received: received, sent: sent,
-            duration: isTimed ? loop.now &- exchange.began : nil)
-        guard exchange.endpoint != Connection.nobody, exchange.responseBegan else { return }
+            route, status: status, received: received, sent: sent,
+            duration: isTimed ? loop.now &- exchanges[index].began : nil)
+        guard endpoint != Connection.nobody, exchanges[index].responseBegan else { return }
+        let (connected, firstByte) = (exchanges[index].connected, exchanges[index].firstByte)
         tally.endpoints.finish(
-            exchange.endpoint, status: status, received: received, sent: sent,
-            duration: isTimed ? exchange.firstByte - min(exchange.connected, exchange.firstByte) : nil)
+            endpoint, status: status, received: received, sent: sent,
+            duration: isTimed ? firstByte - min(connected, firstByte) : nil)
     }
 
     /// The exchange's endpoint took the connection and did not bring a whole response.

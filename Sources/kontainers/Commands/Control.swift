@@ -53,7 +53,8 @@ struct Control: AsyncParsableCommand {
             configuration: .init(
                 services: [
                     .init(
-                        service: ControlPlane(plan, readers: readers, rereads: rereads, logger: logger),
+                        service: ControlPlane(
+                            plan, readers: readers, rereads: rereads, logger: logger, manage: Metrics.serve(logger)),
                         successTerminationBehavior: .gracefullyShutdownGroup)
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet(logger)))

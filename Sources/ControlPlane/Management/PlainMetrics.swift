@@ -1,0 +1,77 @@
+/// The page's names for the edge's plain counters, and what they mean. A counter that is missing here is told under its
+/// own name, so a new one is never lost.
+enum PlainMetrics {
+    struct Entry {
+        /// What the edge calls it.
+        var key: String
+        /// Without prefix and `_total`. Entries of one family stand together, the first with the help.
+        var family: String
+        var label: Exposition.Label?
+        var help: String
+    }
+
+    private static func entry(_ key: String, _ help: String) -> Entry {
+        Entry(key: key, family: family(of: key), help: help)
+    }
+
+    private static func entry(_ key: String, _ family: String, _ label: String, _ value: String, _ help: String = "")
+        -> Entry
+    {
+        Entry(key: key, family: family, label: (label, value), help: help)
+    }
+
+    static func family(of key: String) -> String { key.hasSuffix("_total") ? String(key.dropLast(6)) : key }
+
+    static let entries: [Entry] = [
+        entry("requests_total", "Requests whose head was read."),
+        entry("responses_1xx_total", "responses", "code", "1xx", "Final responses by the class of their status."),
+        entry("responses_2xx_total", "responses", "code", "2xx"),
+        entry("responses_3xx_total", "responses", "code", "3xx"),
+        entry("responses_4xx_total", "responses", "code", "4xx"),
+        entry("responses_5xx_total", "responses", "code", "5xx"),
+        entry("request_body_bytes_total", "Bytes of request bodies passed on."),
+        entry("response_body_bytes_total", "Bytes of response bodies passed on."),
+        entry("connections_accepted_total", "Connections of clients that were accepted."),
+        entry("client_connections_open", "Connections of clients that are open."),
+        entry("connections_shed_total", "Connections and requests turned away for want of room."),
+        entry("upstream_connects_total", "Connections begun to endpoints."),
+        entry("upstream_reused_total", "Requests sent on a pooled connection."),
+        entry("upstream_connections_open", "Connections to endpoints that are open, idle ones too."),
+        entry("upstream_connect_failures_total", "Connections to endpoints that failed."),
+        entry("upstream_retries_total", "Requests sent once more, or to another endpoint."),
+        entry("upstream_timeouts_total", "Endpoints that did not answer in time."),
+        entry("upstream_aborts_total", "Endpoints that closed before their response was whole."),
+        entry("upstream_malformed_total", "Responses that are not valid HTTP."),
+        entry("client_timeouts_total", "Clients that were too slow."),
+        entry("client_aborts_total", "Clients that went away before their response was whole."),
+        entry("requests_malformed_total", "Requests that are not valid HTTP."),
+        entry("requests_without_route_total", "Requests that no rule serves."),
+        entry("requests_without_endpoint_total", "Requests for rules with nothing behind them."),
+        entry("requests_redirected_total", "Requests sent to https."),
+        entry("requests_redirected_by_rules_total", "Requests that a rule sent elsewhere."),
+        entry("requests_denied_total", "Requests from addresses that a rule does not serve."),
+        entry("requests_rate_limited_total", "Requests beyond a rule's rate."),
+        entry("requests_in_maintenance_total", "Requests for rules in maintenance."),
+        entry("tls_handshakes_total", "TLS handshakes that were finished."),
+        entry("tls_handshake_failures_total", "TLS handshakes that were not."),
+        entry(
+            "tls_handshakes_1_2_total", "tls_handshakes_by_version", "version", "1.2",
+            "TLS handshakes by the version agreed on."),
+        entry("tls_handshakes_1_3_total", "tls_handshakes_by_version", "version", "1.3"),
+        entry("tls_handshakes_resumed_total", "TLS handshakes that a ticket cut short."),
+        entry("proxy_headers_total", "PROXY protocol headers taken."),
+        entry("proxy_headers_refused_total", "PROXY protocol headers that were malformed, missing or late."),
+        entry("proxy_headers_untrusted_total", "Connections that could not have sent a PROXY protocol header."),
+        entry("tunnels_total", "Connections that became tunnels (WebSocket, for instance)."),
+        entry("access_log_lines_lost_total", "Access records that the log did not take in time."),
+        entry("table_changes_total", "Revisions taken up, summed over the workers."),
+        entry("tally_bytes", "Memory of the counts by rule and endpoint."),
+        entry("tally_rows_lost_total", "Counts by rule and endpoint that found no room."),
+    ]
+
+    /// Of the families that labels tell apart.
+    static let families: [String: String] = [
+        "answers_total": "Responses of the proxy's own making, by what they say.",
+        "exchanges_ended_total": "Exchanges by why they ended.",
+    ]
+}

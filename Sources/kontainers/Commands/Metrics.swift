@@ -1,0 +1,39 @@
+import Kernel
+import KontainersConfiguration
+import Logging
+import Management
+import Reconciliation
+
+/// Joins the management plane to what it tells of.
+enum Metrics {
+    static func serve(_ logger: Logger) -> ControlPlane.Manage {
+        { instruments in
+            let address = instruments.configuration.management
+            guard address != "off" else { return }
+            await ManagementServer(address: address, logger: logger) { await readings(instruments) }.run()
+        }
+    }
+
+    private static func readings(_ instruments: ControlPlane.Instruments) async -> Readings {
+        let standing = await instruments.link.standing
+        var readings = Readings()
+        readings.edges = standing.edges.compactMap { report in
+            report.telemetry.map { Readings.Edge(telemetry: $0, tallies: report.tallies) }
+        }
+        readings.isEdgeUp = standing.isUp
+        readings.rules = standing.rules
+        readings.listeners = standing.listeners
+        let diagnoses = await instruments.reconciler.diagnoses
+        readings.control.revision = standing.revision
+        readings.control.computations = await instruments.reconciler.computations
+        readings.control.errors = diagnoses.count { $0.severity == .error }
+        readings.control.warnings = diagnoses.count - readings.control.errors
+        readings.control.engines = await instruments.feeds.readings.map {
+            Readings.Engine(name: $0.engine, isReachable: $0.isReachable, containers: $0.containers, events: $0.events)
+        }
+        let usage = ProcessUsage.current() ?? ProcessUsage()
+        readings.control.residentBytes = usage.residentBytes
+        readings.control.processorMilliseconds = usage.processorMilliseconds
+        return readings
+    }
+}
