@@ -92,8 +92,10 @@ public struct PeakLatency: Sendable, BitwiseCopyable {
     @inline(__always)
     private func faded(at now: UInt64) -> UInt64 {
         guard units > 0 else { return 0 }
-        let factor = Self.factor(now > updated ? now &- updated : 0)
-        return max(1, (UInt64(units) &* factor) &>> 16)
+        let elapsed = now > updated ? now &- updated : 0
+        // Under load nearly always; less than two in a thousand is forgotten by then.
+        guard elapsed >= Self.leastInterval else { return UInt64(units) }
+        return max(1, (UInt64(units) &* Self.factor(elapsed)) &>> 16)
     }
 
     /// What is left after a time, in 65,536ths: halved for each half-life, in between a parabola that has the right

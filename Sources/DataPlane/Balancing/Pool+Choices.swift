@@ -24,13 +24,15 @@ struct Draw {
     init(_ tier: Int, _ fraction: UInt64, _ pool: borrowing Pool) {
         let guide = pool.word(PlanLayout.Tier.guide, of: tier)
         guard guide != 0 else {
-            let product = fraction.multipliedFullWidth(by: UInt64(pool.word(PlanLayout.Tier.count, of: tier)))
+            let product = fraction.multipliedFullWidth(
+                by: UInt64(pool.word(PlanLayout.Tier.count, of: tier)))
             member = pool.word(PlanLayout.Tier.first, of: tier) &+ Int(truncatingIfNeeded: product.high)
             position = product.low &>> 56
             weight = UInt64(EndpointLoad.wholeShare)
             return
         }
-        let point = fraction.multipliedFullWidth(by: UInt64(pool.word(PlanLayout.Tier.total, of: tier))).high
+        let point = fraction.multipliedFullWidth(by: UInt64(pool.word(PlanLayout.Tier.total, of: tier)))
+            .high
         let shift = UInt64(pool.word(PlanLayout.Tier.guideShift, of: tier))
         member = pool.word(guide &+ Int(truncatingIfNeeded: fraction &>> shift))
         while true {
@@ -43,7 +45,8 @@ struct Draw {
 
     @inline(__always)
     func isWithin(_ share: UInt16) -> Bool {
-        share >= EndpointLoad.wholeShare || position &* UInt64(EndpointLoad.wholeShare) < weight &* UInt64(share)
+        share >= EndpointLoad.wholeShare
+            || position &* UInt64(EndpointLoad.wholeShare) < weight &* UInt64(share)
     }
 }
 
@@ -83,7 +86,8 @@ extension Pool {
         let first = word(PlanLayout.Tier.first, of: tier)
         let count = word(PlanLayout.Tier.count, of: tier)
         // Nearly always the cursor is in range, and a division is the dearest instruction here.
-        var index = Int(truncatingIfNeeded: state.cursor < count ? state.cursor : state.cursor % UInt64(count))
+        var index = Int(
+            truncatingIfNeeded: state.cursor < count ? state.cursor : state.cursor % UInt64(count))
         var spare: Int?
         for _ in 0..<count {
             let member = first &+ index
@@ -109,7 +113,9 @@ extension Pool {
         _ tier: Int, _ turn: inout Turn, _ mask: EndpointLoad.Bars, _ numbers: inout Numbers
     ) -> Int? {
         let draw = Draw(tier, numbers.next(), self)
-        if accepts(draw.member, mask, &turn), draw.isWithin(load(draw.member).share) { return draw.member }
+        if accepts(draw.member, mask, &turn), draw.isWithin(load(draw.member).share) {
+            return draw.member
+        }
         return drawnAgain(tier, &turn, mask, &numbers)
     }
 
@@ -149,6 +155,8 @@ extension Pool {
         _ tier: Int, _ turn: inout Turn, _ state: inout PoolState, _ random: inout WeakRandom
     ) -> Int? {
         guard var best = inTurn(tier, &turn, &state, &random) else { return nil }
+        // Nobody has fewer than none.
+        guard load(best).inFlight > 0 else { return best }
         var least = burden(best)
         let count = word(PlanLayout.Tier.count, of: tier)
         if count <= Self.scanLimit {
@@ -168,46 +176,56 @@ extension Pool {
     }
 
     /// Of two drawn by weight the one with fewer in flight for its weight.
-    @inline(__always)
+    @inline(never)
     func better(
         _ tier: Int, _ turn: inout Turn, _ mask: EndpointLoad.Bars, _ random: inout WeakRandom
     ) -> Int? {
-        guard let one = drawn(tier, &turn, mask, &random) else { return nil }
-        guard let other = another(than: one, tier, &turn, mask, &random) else { return one }
+        let pair = pair(tier, &turn, mask, &random)
+        guard let one = pair.one, let other = pair.other else { return pair.one }
         return burden(other) < burden(one) ? other : one
     }
 
     /// Of two drawn by weight the one that would have to wait less for its weight.
-    @inline(__always)
+    @inline(never)
     func sooner(
         _ tier: Int, _ turn: inout Turn, _ mask: EndpointLoad.Bars, _ now: UInt64, _ random: inout WeakRandom
     ) -> Int? {
-        guard let one = drawn(tier, &turn, mask, &random) else { return nil }
-        guard let other = another(than: one, tier, &turn, mask, &random) else { return one }
+        let pair = pair(tier, &turn, mask, &random)
+        guard let one = pair.one, let other = pair.other else { return pair.one }
         return delay(other, now) < delay(one, now) ? other : one
     }
 
-    /// A usable one beside the first, unless a few draws find none: then few others are there or usable.
+    /// Two different ones that are usable, or as many as are found.
     @inline(__always)
-    private func another(
-        than one: Int, _ tier: Int, _ turn: inout Turn, _ mask: EndpointLoad.Bars, _ random: inout WeakRandom
-    ) -> Int? {
-        for _ in 0..<4 {
-            var member: Int
-            if word(PlanLayout.Tier.guide, of: tier) == 0 {
-                // Of all but the first.
-                let others = UInt64(word(PlanLayout.Tier.count, of: tier) &- 1)
-                member = word(PlanLayout.Tier.first, of: tier)
-                member &+= Int(truncatingIfNeeded: random.next().multipliedFullWidth(by: others).high)
-                if member >= one { member &+= 1 }
-                if others == 0 { return nil }
-            } else {
-                member = Draw(tier, random.next(), self).member
-                if member == one { continue }
+    private func pair(
+        _ tier: Int, _ turn: inout Turn, _ mask: EndpointLoad.Bars, _ random: inout WeakRandom
+    ) -> (one: Int?, other: Int?) {
+        let count = word(PlanLayout.Tier.count, of: tier)
+        if word(PlanLayout.Tier.guide, of: tier) == 0, count > 1 {
+            // Nearly always these two are usable and have their whole share; one number is enough for both.
+            let number = random.next()
+            let first = word(PlanLayout.Tier.first, of: tier)
+            let one = first &+ Int(truncatingIfNeeded: ((number &>> 32) &* UInt64(count)) &>> 32)
+            var other = first &+ Int(truncatingIfNeeded: ((number & 0xffff_ffff) &* UInt64(count &- 1)) &>> 32)
+            if other >= one { other &+= 1 }
+            if load(one).share >= EndpointLoad.wholeShare, accepts(one, mask, &turn), accepts(other, mask, &turn) {
+                return (one, other)
             }
-            if accepts(member, mask, &turn) { return member }
         }
-        return nil
+        return pairSearched(tier, &turn, mask, &random)
+    }
+
+    @inline(never)
+    private func pairSearched(
+        _ tier: Int, _ turn: inout Turn, _ mask: EndpointLoad.Bars, _ random: inout WeakRandom
+    ) -> (one: Int?, other: Int?) {
+        guard let one = drawn(tier, &turn, mask, &random) else { return (nil, nil) }
+        // Unless a few draws find another, few others are there or usable.
+        for _ in 0..<4 {
+            let member = Draw(tier, random.next(), self).member
+            if member != one, accepts(member, mask, &turn) { return (one, member) }
+        }
+        return (one, nil)
     }
 
     @inline(__always)
@@ -219,6 +237,8 @@ extension Pool {
     @inline(__always)
     private func delay(_ member: Int, _ now: UInt64) -> Burden {
         let load = load(member)
-        return Burden(min(load.latency.cost(inFlight: load.inFlight, at: now), 1 &<< 45), weight(member), load.share)
+        return Burden(
+            min(load.latency.cost(inFlight: load.inFlight, at: now), 1 &<< 45), weight(member), load.share
+        )
     }
 }
