@@ -2,7 +2,7 @@
 public struct RuleOptions: Equatable, Sendable, Encodable {
     enum CodingKeys: String, CodingKey {
         case allow, deny, requestHeaders, responseHeaders, stripPrefix, addPrefix, redirect, maxBody, maintenance,
-            securityHeaders, rateLimit, retries, timeouts, basicAuth
+            securityHeaders, rateLimit, retries, timeouts, basicAuth, gzip
     }
 
     /// Networks (`10.0.0.0/8`, `2001:db8::/32`, or one address) whose clients are let in; with any, all others are
@@ -29,6 +29,8 @@ public struct RuleOptions: Equatable, Sendable, Encodable {
     public var timeouts: RuleTimeouts?
     /// Who may ask, by name and password. Answer: 401.
     public var basicAuth: BasicAuth?
+    /// Responses are compressed for clients that take gzip.
+    public var gzip: Gzip?
 
     /// Networks of `allow` and `deny` together.
     public static let networkLimit = 2_000
@@ -147,6 +149,7 @@ extension RuleOptions: Decodable {
         retries = try values.decodeIfPresent(Retries.self, forKey: .retries)
         timeouts = try values.decodeIfPresent(RuleTimeouts.self, forKey: .timeouts)
         basicAuth = try values.decodeIfPresent(BasicAuth.self, forKey: .basicAuth)
+        gzip = try values.decodeIfPresent(Gzip.self, forKey: .gzip)
     }
 }
 

@@ -25,6 +25,7 @@ struct OptionsTests {
         options.securityHeaders = true
         options.rateLimit = RateLimit(requests: 100, per: 60_000, burst: 200)
         options.retries = Retries(attempts: 3, on: [.connect, .status503], budget: 50)
+        options.gzip = Gzip(types: ["text/*", "application/json"], minimum: 2_048, level: 9)
         options.basicAuth = BasicAuth(
             realm: "The cave", users: [.init("alice", hash), .init("bob", hash)], forward: true)
         return options
@@ -55,6 +56,7 @@ struct OptionsTests {
                 securityHeaders: true
                 rateLimit: { requests: 100, per: 1m, burst: 200 }
                 retries: { attempts: 3, on: [connect, 503], budget: 50 }
+                gzip: { types: [text/*, application/json], minimum: 2KiB, level: 9 }
                 basicAuth: { realm: The cave, users: { alice: \(Self.hash), bob: \(Self.hash) }, forward: true }
             """, path: "f")
         #expect(diagnoses.isEmpty, "\(diagnoses)")
@@ -77,6 +79,8 @@ struct OptionsTests {
                 stem + "rateLimit.burst": "200", stem + "retries.attempts": "3",
                 stem + "retries.on": "connect,503", stem + "retries.budget": "50",
                 stem + "basicAuth.realm": "The cave",
+                stem + "gzip": "true", stem + "gzip.types": "text/*, application/json", stem + "gzip.minimum": "2KiB",
+                stem + "gzip.level": "9",
                 stem + "basicAuth.users": "alice:\(Self.hash), bob:\(Self.hash)", stem + "basicAuth.forward": "true",
             ], container: (id: "1", name: "web"))
         #expect(told.isEmpty, "\(told)")

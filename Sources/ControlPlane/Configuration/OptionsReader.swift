@@ -17,6 +17,7 @@ extension SectionReader {
         options.retries = retries(fields)
         options.timeouts = timeouts(fields)
         options.basicAuth = basicAuth(fields)
+        options.gzip = gzip(fields)
         options.maxBody = number("maxBody", of: fields)
         options.maintenance = number("maintenance", of: fields) == 1
         options.securityHeaders = number("securityHeaders", of: fields) == 1

@@ -118,6 +118,7 @@ extension Worker {
     func end(_ index: UInt32) {
         if let remembered = exchanges[index].remembered { buffers.give(remembered) }
         releaseTrailers(index)
+        releaseDeflater(index)
         let slot = Int(exchanges[index].table)
         tables[slot].exchangeCount -= 1
         if slot != currentTable { releaseTable(slot) }
