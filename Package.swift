@@ -52,10 +52,12 @@ func cModule(_ name: String, links: [String] = []) -> Target {
 var targets: [Target] =
     [
         cModule("CLinux"), cModule("COpenSSL", links: ["ssl", "crypto"]), cModule("CCrypt", links: ["crypt"]),
+        cModule("CZlib", links: ["z"]),
     ]
     + module("Kernel", on: .Platform, uses: ["CLinux", "Bytes"])
     + module("Bytes", on: .Platform)
     + module("Telemetry", on: .Platform, uses: ["Bytes", "Kernel"])
+    + module("Compression", on: .Platform, uses: ["CZlib", "Bytes"])
     + module("Passwords", on: .Platform, uses: ["CCrypt", "Kernel"])
 
 // MARK: - Protocols: bytes in, meaning out
@@ -83,7 +85,7 @@ targets +=
         "Proxy", on: .DataPlane,
         uses: [
             "Engine", "Kernel", "Bytes", "Telemetry", "HTTP", "HTTP1", "ProxyProtocol", "TLS", "Routing", "Balancing",
-            "Contract", "Passwords",
+            "Contract", "Passwords", "Compression",
         ])
 
 targets += [

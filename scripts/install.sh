@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 build_packages=(
     libssl-dev          # TLS of the edge
     libcrypt-dev        # bcrypt of rules with basic auth
-    zlib1g-dev          # compression in the control plane's HTTP client
+    zlib1g-dev          # compression of responses, and in the control plane's HTTP client
     libsqlite3-dev      # the store
     openssl             # development certificates
 )

@@ -2,7 +2,7 @@
 public struct RuleOptions: Equatable, Sendable, Encodable {
     enum CodingKeys: String, CodingKey {
         case allow, deny, requestHeaders, responseHeaders, stripPrefix, addPrefix, redirect, maxBody, maintenance,
-            securityHeaders, rateLimit, retries, timeouts, bufferRequest, maxPending, basicAuth
+            securityHeaders, rateLimit, retries, timeouts, bufferRequest, maxPending, basicAuth, gzip
     }
 
     /// Networks (`10.0.0.0/8`, `2001:db8::/32`, or one address) whose clients are let in; with any, all others are
@@ -36,6 +36,8 @@ public struct RuleOptions: Equatable, Sendable, Encodable {
     public var maxPending: Int?
     /// Who may ask, by name and password. Answer: 401.
     public var basicAuth: BasicAuth?
+    /// Responses are compressed for clients that take gzip.
+    public var gzip: Gzip?
 
     /// Networks of `allow` and `deny` together.
     public static let networkLimit = 2_000
@@ -156,6 +158,7 @@ extension RuleOptions: Decodable {
         bufferRequest = try values.decodeIfPresent(Int.self, forKey: .bufferRequest)
         maxPending = try values.decodeIfPresent(Int.self, forKey: .maxPending)
         basicAuth = try values.decodeIfPresent(BasicAuth.self, forKey: .basicAuth)
+        gzip = try values.decodeIfPresent(Gzip.self, forKey: .gzip)
     }
 }
 

@@ -84,6 +84,7 @@ struct ConfigurationFileTests {
                 let isShown = text.contains("\(field.name):") || field.alias.map { text.contains("\($0):") } == true
                 #expect(isShown, "\(field.name) of \(section.title)")
                 if case .section(let inner) = field.type { expectFields(of: inner) }
+                if case .switchable(let inner) = field.type { expectFields(of: inner) }
                 if case .sections(let inner) = field.type { expectFields(of: inner) }
             }
         }

@@ -27,6 +27,7 @@ struct OptionsTests {
         options.rateLimit = RateLimit(requests: 100, per: 60_000, burst: 200)
         options.retries = Retries(attempts: 3, on: [.connect, .status503], budget: 50)
         options.bufferRequest = 1 << 20
+        options.gzip = Gzip(types: ["text/*", "application/json"], minimum: 2_048, level: 9)
         options.basicAuth = BasicAuth(
             realm: "The cave", users: [.init("alice", hash), .init("bob", hash)], forward: true)
         return options
@@ -59,6 +60,7 @@ struct OptionsTests {
                 rateLimit: { requests: 100, per: 1m, burst: 200 }
                 retries: { attempts: 3, on: [connect, 503], budget: 50 }
                 bufferRequest: 1MiB
+                gzip: { types: [text/*, application/json], minimum: 2KiB, level: 9 }
                 basicAuth: { realm: The cave, users: { alice: \(Self.hash), bob: \(Self.hash) }, forward: true }
             """, path: "f")
         #expect(diagnoses.isEmpty, "\(diagnoses)")
@@ -82,6 +84,8 @@ struct OptionsTests {
                 stem + "retries.on": "connect,503", stem + "retries.budget": "50",
                 stem + "bufferRequest": "1MiB",
                 stem + "basicAuth.realm": "The cave",
+                stem + "gzip": "true", stem + "gzip.types": "text/*, application/json", stem + "gzip.minimum": "2KiB",
+                stem + "gzip.level": "9",
                 stem + "basicAuth.users": "alice:\(Self.hash), bob:\(Self.hash)", stem + "basicAuth.forward": "true",
             ], container: (id: "1", name: "web"))
         #expect(told.isEmpty, "\(told)")

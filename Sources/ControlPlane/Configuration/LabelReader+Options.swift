@@ -53,6 +53,10 @@ extension LabelReader {
             let group = items.filter { $0.path.first == name }
             let deeper = group.filter { $0.path.count > 1 }
             switch section.field(spelled: name)?.type {
+            // `gzip=true` beside `gzip.level=6` says nothing more.
+            case .switchable(let inner)? where !deeper.isEmpty && !group.contains { $0.path.count == 1 && isOff($0) }:
+                let inside = deeper.map { ($0.path.dropFirst(), $0.value, $0.line) }
+                pairs.append(pair(name, tree(inside, of: inner)))
             case .section(let inner)? where deeper.count == group.count:
                 let inside = deeper.map { ($0.path.dropFirst(), $0.value, $0.line) }
                 pairs.append(pair(name, tree(inside, of: inner)))
@@ -72,6 +76,8 @@ extension LabelReader {
         }
         return Written(position: Self.position(items.first?.line ?? 1), content: .mapping(pairs))
     }
+
+    private func isOff(_ item: Item) -> Bool { (try? Quantities.boolean(trimmed(item.value))) != true }
 
     private func pair(_ key: String, _ value: Written) -> Written.Pair {
         Written.Pair(key: key, keyPosition: value.position, value: value)

@@ -4,6 +4,7 @@ import Contract
 extension SectionReader {
     mutating func basicAuth(_ fields: Fields) -> BasicAuth? {
         guard let section = section("basicAuth", of: fields) else { return nil }
+        let before = errorCount
         let realm = text("realm", of: section) ?? BasicAuth.standardRealm
         do {
             try BasicAuth.check(realm: realm)
@@ -12,7 +13,6 @@ extension SectionReader {
         }
         let forward = number("forward", of: section) == 1
         guard let (_, pair) = section.written("users") else { return nil }
-        let before = errorCount
         let users = users(pair.value, name: pair.key, fields)
         let auth = BasicAuth(realm: realm, users: users, forward: forward)
         // What is wrong with one of them was told with its place.

@@ -19,6 +19,7 @@ extension SectionReader {
         options.bufferRequest = number("bufferRequest", of: fields)
         options.maxPending = number("maxPending", of: fields)
         options.basicAuth = basicAuth(fields)
+        options.gzip = gzip(fields)
         options.maxBody = number("maxBody", of: fields)
         options.maintenance = number("maintenance", of: fields) == 1
         options.securityHeaders = number("securityHeaders", of: fields) == 1

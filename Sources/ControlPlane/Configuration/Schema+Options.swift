@@ -60,6 +60,18 @@ extension Schema {
             Field("forward", .boolean, standard: "false", says: "Whether the upstream gets name and password too."),
         ])
 
+    static let gzip = Section(
+        title: "gzip",
+        fields: [
+            Field(
+                "types", alias: "type", .several(.text, limit: Gzip.typeLimit),
+                standard: "text, JSON, XML and their like",
+                says: "Media types that are compressed: text/html, or text/* for all of a kind."),
+            Field(
+                "minimum", .size(Gzip.minimumRange), standard: "1KiB", says: "Shorter responses are left as they are."),
+            Field("level", .integer(Gzip.levelRange), standard: "5", says: "1 (fast) to 9 (small)."),
+        ])
+
     static let options: [Field] = [
         Field(
             "allow", .several(.network, limit: listLimit), standard: "everybody",
@@ -93,6 +105,8 @@ extension Schema {
         Field(
             "responseHeaders", .section(headerChanges("responseHeaders")),
             says: "Changes of the headers that the client gets."),
+        Field(
+            "gzip", .switchable(gzip), standard: "false", says: "Responses are compressed for clients that take gzip."),
         Field(
             "securityHeaders", .boolean, standard: "false",
             says: "Headers by which browsers protect their users are added where the upstream sends none."),

@@ -34,6 +34,8 @@ indirect enum FieldType: Sendable {
     /// One value or several: a list in the file, commas in a label.
     case several(FieldType, limit: Int)
     case section(Section)
+    /// `true`, `false`, or a section that says more than `true`.
+    case switchable(Section)
     case sections(Section)
 
     /// In a sentence: "wanted …".
@@ -60,6 +62,8 @@ indirect enum FieldType: Sendable {
         case .pairs: "a mapping of names to texts"
         case .users: "users' names with bcrypt hashes, as a mapping or as name:hash"
         case .several(let type, _): type.wanted + ", or a list of such"
+        case .switchable(let section):
+            "true, false, or a mapping with " + section.fieldNames.joined(separator: ", ")
         case .section(let section): "a mapping with " + section.fieldNames.joined(separator: ", ")
         case .sections(let section): "a list of mappings with " + section.fieldNames.joined(separator: ", ")
         }

@@ -43,7 +43,8 @@ enum ScalarReader {
             return .text(text)
         case .network: return .text(try Addresses.network(text))
         case .several(let type, _): return try value(text, as: type)
-        case .section, .sections, .pairs, .users: throw Fault("wrong-type", text: text, wanted: "wanted \(type.wanted)")
+        case .section, .switchable, .sections, .pairs, .users:
+            throw Fault("wrong-type", text: text, wanted: "wanted \(type.wanted)")
         }
     }
 

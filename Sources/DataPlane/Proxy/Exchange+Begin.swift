@@ -129,6 +129,7 @@ extension Worker {
         releaseTrailers(index)
         releaseHeld(index)
         leavePool(index)
+        releaseDeflater(index)
         let slot = Int(exchanges[index].table)
         tables[slot].exchangeCount -= 1
         if slot != currentTable { releaseTable(slot) }

@@ -135,8 +135,14 @@ extension Worker {
         let client = exchanges[index].client
         let upstream = exchanges[index].upstream
         let before = exchanges[index].responseBody.moved
-        let outcome = relay(
-            from: upstream, to: client, body: &exchanges[index].responseBody, chunked: exchanges[index].chunksResponse)
+        let outcome =
+            if let deflater = exchanges[index].deflater {
+                relayCompressed(index, deflater)
+            } else {
+                relay(
+                    from: upstream, to: client, body: &exchanges[index].responseBody,
+                    chunked: exchanges[index].chunksResponse)
+            }
         tally.responseBytes.add(exchanges[index].responseBody.moved &- before)
         switch outcome {
         case .waiting: return true

@@ -1,4 +1,5 @@
 import Bytes
+import Compression
 import HTTP
 import HTTP1
 import Kernel
@@ -78,6 +79,15 @@ struct Exchange: BitwiseCopyable {
     var takesTrailers = false
     /// What is held of the request where the rule wants it whole.
     var held = HeldRequest()
+    /// The client takes gzip, where the rule compresses; and what becomes of the response.
+    var takesGzip = false
+    var recoding = Recoding.none
+    /// The upstream's `Vary` names the coding.
+    var saysVary = false
+    /// What the body goes through; it holds bytes that the client could have; it has made its last byte.
+    var deflater: Deflater?
+    var holdsBack = false
+    var hasDeflated = false
     /// Interim responses passed on so far.
     var interimCount: UInt8 = 0
     /// Interim responses of our own, to learn whether the client is still there.

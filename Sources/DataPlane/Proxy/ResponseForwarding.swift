@@ -41,7 +41,10 @@ extension Worker {
             upstreamFailed(index, .malformed)
             return false
         }
-        if isFinal { prepareBody(index) }
+        if isFinal {
+            prepareBody(index)
+            if exchanges[index].rules.contains(.gzip) { planRecoding(index) }
+        }
         writeResponseHead(index, output, isFinal: isFinal)
         connections[exchanges[index].upstream].input?.consume(responseHead.byteCount)
         guard isFinal else {
@@ -95,6 +98,7 @@ extension Worker {
         let view = tables[Int(exchanges[index].table)].view
         let changes = hasRules ? options(index).responseFields : FieldChangeList()
         var security: SecurityFields = []
+        let recodes = isFinal && exchanges[index].recoding != .none
         for number in 0..<responseHead.fieldCount {
             let line = responseHead[number]
             if line.dropped { continue }
@@ -112,6 +116,7 @@ extension Worker {
                 if isReplaced(name, changes, in: view) { continue }
                 security.formUnion(SecurityFields(naming: name))
             }
+            if recodes, self.recodes(line, index, bytes, output) { continue }
             output.append(bytes.extracting(line.name))
             output.append(": ")
             output.append(bytes.extracting(line.value))
@@ -124,7 +129,8 @@ extension Worker {
                 writeSecurityFields(index, present: security, output)
             }
         }
-        if case .length(let count) = responseHead.framing {
+        if recodes { writeRecoding(index, output) }
+        if case .length(let count) = responseHead.framing, exchanges[index].recoding != .gzip {
             output.append("Content-Length: ")
             output.append(decimal: count)
             output.append("\r\n")

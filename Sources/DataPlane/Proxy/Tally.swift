@@ -56,6 +56,11 @@ public final class Tally: Sendable {
     public let signInsFailed = Counter()
     public let signInsLimited = Counter()
     public let signInsShed = Counter()
+    /// Responses that were compressed, with their bytes before and after; those that were not, because too many were.
+    public let compressed = Counter()
+    public let compressedBytesIn = Counter()
+    public let compressedBytesOut = Counter()
+    public let compressionsShed = Counter()
     public let tableChanges = Counter()
     public let timeouts = TimeoutTally()
     public let handshakesTLS12 = Counter()
@@ -89,7 +94,10 @@ public final class Tally: Sendable {
             ("sign_ins_verified_total", signInsVerified.current),
             ("sign_ins_remembered_total", signInsRemembered.current),
             ("sign_ins_failed_total", signInsFailed.current), ("sign_ins_limited_total", signInsLimited.current),
-            ("sign_ins_shed_total", signInsShed.current),
+            ("sign_ins_shed_total", signInsShed.current), ("responses_compressed_total", compressed.current),
+            ("compressed_bytes_in_total", compressedBytesIn.current),
+            ("compressed_bytes_out_total", compressedBytesOut.current),
+            ("compressions_shed_total", compressionsShed.current),
             ("client_timeouts_total", clientTimeouts.current), ("client_aborts_total", clientAborts.current),
             ("upstream_connects_total", upstreamConnects.current), ("upstream_reused_total", upstreamReused.current),
             ("upstream_connect_failures_total", upstreamConnectFailures.current),

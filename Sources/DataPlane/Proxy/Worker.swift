@@ -1,6 +1,7 @@
 public import Contract
 import Balancing
 import Bytes
+import Compression
 public import Engine
 import HTTP
 import HTTP1
@@ -129,6 +130,7 @@ public final class Worker {
     let verifier = PasswordVerifier.shared
     let signInDigest = KeyedDigest()
     var provenSecrets = ProvenSecrets()
+    var deflaters = DeflaterPool()
 
     let log: AccessLogSink
     var writesRecords = true

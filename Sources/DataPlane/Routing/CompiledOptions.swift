@@ -21,6 +21,7 @@ struct CompiledOptions: Sendable {
             if let limit = options.rateLimit { try add(limit, name: name, hashing: hashing) }
             if let retries = options.retries { try add(retries) }
             if let auth = options.basicAuth { try add(auth, name: name, hashing: hashing) }
+            if let gzip = options.gzip { try add(gzip) }
             try options.check()
         } catch {
             throw RuleFault(message: error.message)
@@ -152,6 +153,20 @@ struct CompiledOptions: Sendable {
         hashing.finish(Array(name.utf8).packedWords.reduce(hashing.path, hashing.fold), count: name.utf8.count)
     }
 
+    private mutating func add(_ gzip: Gzip) throws(OptionFault) {
+        try gzip.check()
+        // Each type: its length in one byte, and the type without the "*" at its end.
+        var bytes: [UInt8] = []
+        for type in gzip.types {
+            let letters = Array((type.hasSuffix("*") ? String(type.dropLast()) : type).lowercased().utf8)
+            bytes += [UInt8(letters.count)] + letters
+        }
+        record.gzipTypes = place(bytes)
+        record.gzipMinimum = UInt32(gzip.minimum)
+        record.gzipLevel = UInt8(gzip.level)
+        record.flags.insert(.gzip)
+    }
+
     private mutating func add(_ auth: BasicAuth, name: String, hashing: Hashing) throws(OptionFault) {
         try auth.check()
         record.realm = place(Array(auth.realm.utf8))
@@ -196,7 +211,7 @@ extension TableWriter {
         guard let options else { return nobody }
         let text = append(bytes: options.text)
         var record = options.record
-        for place in [\RouteOptions.redirect, \.stripPrefix, \.addPrefix, \.realm, \.users] {
+        for place in [\RouteOptions.redirect, \.stripPrefix, \.addPrefix, \.realm, \.users, \.gzipTypes] {
             record[keyPath: place].start += text
         }
         record.boundariesStart += UInt32(boundaryCount)

@@ -25,6 +25,7 @@ public struct RouteOptions: Sendable, BitwiseCopyable {
         public static let hidesCredentials = Flags(rawValue: 1 << 17)
         /// Fields of the request name who signed in.
         public static let namesUser = Flags(rawValue: 1 << 18)
+        public static let gzip = Flags(rawValue: 1 << 19)
     }
 
     public var flags: Flags = []
@@ -52,6 +53,10 @@ public struct RouteOptions: Sendable, BitwiseCopyable {
     var addPrefix = TextPlace()
     var realm = TextPlace()
     var users = TextPlace()
+    var gzipTypes = TextPlace()
+    /// Bytes below which a response is not compressed, and zlib's level.
+    public var gzipMinimum: UInt32 = 0
+    public var gzipLevel: UInt8 = 0
 
     init() {}
 }

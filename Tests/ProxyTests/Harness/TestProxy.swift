@@ -1,4 +1,5 @@
 import Bytes
+import Compression
 import Contract
 import Engine
 import Kernel
@@ -202,7 +203,7 @@ func pause() {
 struct Books: Sendable, CustomStringConvertible {
     /// Whose buffers are in use.
     var holders: [String]
-    var clients, connections, exchanges, pooled, listeners, tables, tableHolds, inFlight, lent, kept: Int
+    var clients, connections, exchanges, pooled, listeners, tables, tableHolds, inFlight, lent, kept, deflating: Int
 
     init(_ worker: Worker) {
         holders = (0..<worker.connections.extent).filter { worker.connections.isTaken($0) }.flatMap { index in
@@ -221,6 +222,7 @@ struct Books: Sendable, CustomStringConvertible {
         tableHolds = worker.tables.reduce(0) { $0 + $1.exchangeCount }
         inFlight = worker.endpoints.reduce(0) { $0 + Int($1.inFlight) }
         lent = worker.buffers.lentCount
+        deflating = worker.deflaters.lentCount
         // The text of request IDs; the second in the log; lines that wait to be written; records of exchanges.
         kept = 1 + (worker.logTime == nil ? 0 : 1) + (worker.logBuffer == nil ? 0 : 1)
         kept += (0..<worker.exchanges.extent).count {
@@ -232,7 +234,7 @@ struct Books: Sendable, CustomStringConvertible {
     var used: Int { lent - kept }
 
     var isSettled: Bool {
-        clients == 0 && exchanges == 0 && tableHolds == 0 && inFlight == 0 && lent == kept
+        clients == 0 && exchanges == 0 && tableHolds == 0 && inFlight == 0 && lent == kept && deflating == 0
             && connections == 1 + listeners + pooled && tables == 1
     }
 

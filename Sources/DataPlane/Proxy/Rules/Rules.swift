@@ -17,7 +17,8 @@ import Telemetry
 //     8. path (`PathChanging`)                 what the upstream is asked for
 //     9. request headers (`HeaderChanging`)
 //    10. response headers (`HeaderChanging`)
-//    11. security headers (`SecurityHeaders`)  also on answers of our own
+//    11. compression (`Compressing`)           of responses, `CompressedRelay`
+//    12. security headers (`SecurityHeaders`)  also on answers of our own
 //
 // Matching decided by the normal forms of host and path which rule this is, so there is nothing left for a client to
 // disguise. A route without options costs one test of a number in its record.
@@ -50,6 +51,7 @@ extension Worker {
         let flags = options.flags
         if flags.contains(.bodyLimit) { exchanges[index].bodyLimit = options.bodyLimit }
         if flags.contains(.remembersRequest) { rememberRequest(index) }
+        if flags.contains(.gzip) { noteCodings(index) }
     }
 
     /// Applies what comes before a redirect to https. `false`: the exchange was answered.
