@@ -1,5 +1,5 @@
 # Each target is one line of what it runs. `make run` and `make test` install the Debian packages they lack.
-.PHONY: run build test sweep bench fuzz check clean
+.PHONY: run build test sweep bench fuzz sanitize check clean
 MAKEFLAGS += --no-print-directory
 
 CONFIG ?= config/development.yaml
@@ -20,12 +20,15 @@ sweep:       ## new simulated days for SWEEP seconds, thousands of them
 bench: build ## one worker beside nginx, HAProxy, Envoy, Caddy and Traefik; writes Tests/Benchmarks/Results
 	scripts/install.sh bench && python3 Tests/Benchmarks/bench.py
 
-fuzz:        ## every parser under libFuzzer, a minute each
+fuzz:        ## every parser, snapshots and matching under libFuzzer, a minute each
 	Tests/Fuzz/run.sh 60
+
+sanitize:    ## the data plane's tests under AddressSanitizer, then ThreadSanitizer
+	Tests/sanitize.sh
 
 check:       ## the formatter's rules and the documents' links, as errors
 	swift format lint --strict --recursive Package.swift Sources Tests
 	docc convert Sources/kontainers/kontainers.docc --output-path .build/docc --warnings-as-errors
 
 clean:       ## what was built; state under data/ stays
-	rm -rf .build .build-data
+	rm -rf .build .build-data .build-fuzz .build-address .build-thread

@@ -2,12 +2,14 @@
 # Builds every fuzz target and runs each for SECONDS, with AddressSanitizer. A finding stops the run; its input lies in
 # .build-fuzz/, and belongs into a test once it is understood.
 #
-#     Tests/Fuzz/run.sh SECONDS [TARGET ...]        targets: request response chunked proxy
+#     Tests/Fuzz/run.sh SECONDS [TARGET ...]
+#
+# Targets: request response chunked proxy snapshot matching options.
 set -eu
 
 seconds=${1:?usage: Tests/Fuzz/run.sh SECONDS [TARGET ...]}
 shift
-targets=${*:-request response chunked proxy}
+targets=${*:-request response chunked proxy snapshot matching options}
 
 cd "$(dirname "$0")/../.."
 fuzz=Tests/Fuzz
@@ -20,15 +22,18 @@ flags="$flags -enable-upcoming-feature InternalImportsByDefault -enable-upcoming
 flags="$flags -sanitize=fuzzer,address -use-ld=lld -I $build"
 
 # The modules are compiled from their sources, so that the fuzzer sees every branch of them.
-for module in Platform/Bytes Protocols/HTTP Protocols/HTTP1 Protocols/ProxyProtocol; do
-    name=${module#*/}
-    swiftc $flags -wmo -module-name "$name" -emit-module -emit-module-path "$build/$name.swiftmodule" \
+for module in Platform/Bytes Protocols/HTTP Protocols/HTTP1 Protocols/ProxyProtocol Contract DataPlane/Routing; do
+    name=${module##*/}
+    swiftc $flags -wmo -enable-testing -module-name "$name" -emit-module -emit-module-path "$build/$name.swiftmodule" \
         -c -o "$build/$name.o" Sources/$module/*.swift
 done
 
+routing="$build/Bytes.o $build/Contract.o $build/Routing.o"
 for target in $targets; do
     case $target in
     proxy) reading=Tests/ProxyProtocolTests/Headers.swift modules="$build/Bytes.o $build/ProxyProtocol.o" ;;
+    snapshot | matching) reading=$fuzz/Sources/Asking.swift modules="$routing" ;;
+    options) reading= modules="$routing" ;;
     *) reading=Tests/HTTP1Tests/Reading.swift modules="$build/HTTP.o $build/HTTP1.o" ;;
     esac
     swiftc $flags -wmo -module-name "fuzz_$target" -o "$build/$target" \
