@@ -64,9 +64,11 @@ final class LinkClient {
 
     /// Sends what control takes now of what waits for it.
     func flush() {
+        // A span of a stored property ends with the access to it.
+        let waiting = backlog
         var done = 0
-        sending: while socket >= 0, done < backlog.count {
-            switch Socket.send(socket, backlog.span.extracting(done..<backlog.count)) {
+        sending: while socket >= 0, done < waiting.count {
+            switch Socket.send(socket, waiting.span.extracting(done..<waiting.count)) {
             case .bytes(let count): done += count
             case .wouldBlock: break sending
             case .endOfStream, .failed:
