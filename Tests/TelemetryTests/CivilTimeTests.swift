@@ -71,6 +71,19 @@ struct LogTests {
     }
 }
 
+@Suite("The stamp of a log line")
+struct LogStampTests {
+    @Test(
+        "has three digits of the second",
+        arguments: [
+            (0, "1970-01-01T00:00:00.000Z"), (7_999_999, "1970-01-01T00:00:00.007Z"),
+            (1_000_000_000, "1970-01-01T00:00:01.000Z"), (1_999_999_999, "1970-01-01T00:00:01.999Z"),
+        ])
+    func stamp(wall: UInt64, text: String) {
+        #expect(Log.stamp(wall) == text)
+    }
+}
+
 @Suite("Counters")
 struct CounterTests {
     @Test("grow and shrink")

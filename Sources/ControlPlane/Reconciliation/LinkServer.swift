@@ -98,7 +98,10 @@ public actor LinkServer {
     /// Serves until its task is cancelled.
     public func run(_ door: Door) async throws {
         let server = try await open(door)
-        logger.info("the Link is open", metadata: ["door": "\(door)"])
+        switch door {
+        case .descriptor: logger.info("the Link is open", metadata: ["by": "supervisor"])
+        case .path(let path): logger.info("the Link is open", metadata: ["path": "\(path)"])
+        }
         servesSince.yield()
         try await withThrowingDiscardingTaskGroup { group in
             group.addTask { try await self.watchAcknowledgements() }
