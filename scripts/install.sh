@@ -18,7 +18,7 @@ test_packages=(
     busybox-static      # the image of every test container
     curl                # a real client
     python3 python3-venv # the other real client: httpx
-    nginx-light haproxy # what odd requests are compared with (Tests/Differential)
+    nginx-light haproxy # what odd requests are compared with (Tests/Differential); a sender of PROXY headers
 )
 test_wheels=(httpx==0.28.1)
 

@@ -2,14 +2,17 @@
 
 usage: upstream.py PORT NAME
 paths: /slow?SECONDS  /big?BYTES  /chunked?COUNT  /echo (the request head)  /digest (length and SHA-256 of the body)
+       /text?BYTES  /events?COUNT (after each it waits for /next)  /heads (the last request lines)
        /close (the answer is cut in half)  anything else (its name)
 """
 
 import asyncio
+import collections
 import hashlib
 import sys
 
 PORT, NAME = int(sys.argv[1]), sys.argv[2]
+HEADS, WAITING = collections.deque(maxlen=1000), []
 
 
 async def read_body(reader, fields):
@@ -36,13 +39,31 @@ async def read_body(reader, fields):
 async def answer(writer, path, head, body):
     bare = head.startswith("HEAD ")
     path, _, query = path.partition("?")
-    text = NAME
+    text, kind = NAME, ""
     if path == "/slow":
         await asyncio.sleep(float(query or 1))
     elif path == "/echo":
         text = head
     elif path == "/digest":
         text = body
+    elif path == "/heads":
+        text = "\n".join(HEADS)
+    elif path == "/text":
+        lines = "".join(f"line {number} of a text\n" for number in range(int(query) // 16 + 1))
+        text, kind = lines[:int(query)], "Content-Type: text/plain\r\n"
+    elif path == "/next":
+        for event in WAITING:
+            event.set()
+    elif path == "/events":
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for number in range(int(query)):
+            data, asked = f"data: {number}\n\n", asyncio.Event()
+            WAITING.append(asked)
+            writer.write(f"{len(data):x}\r\n{data}\r\n".encode())
+            await writer.drain()
+            await asked.wait()
+        writer.write(b"0\r\n\r\n")
+        return await writer.drain()
     elif path == "/close":
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf")
         raise ConnectionError("as asked")
@@ -63,7 +84,7 @@ async def answer(writer, path, head, body):
             await writer.drain()
         return None
     data = text.encode("latin-1")
-    writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(data)}\r\nX-Upstream: {NAME}\r\n\r\n".encode())
+    writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(data)}\r\n{kind}X-Upstream: {NAME}\r\n\r\n".encode())
     writer.write(b"" if bare else data)
     return await writer.drain()
 
@@ -73,6 +94,7 @@ async def serve(reader, writer):
         while True:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             lines = head.split("\r\n")
+            HEADS.append(lines[0])
             fields = {}
             for line in lines[1:]:
                 name, _, value = line.partition(":")
