@@ -54,12 +54,12 @@ struct EvasionTests {
         try proxying(rules, body)
     }
 
-    private func everyForm(_ proxy: TestProxy, _ check: (Message, String) -> Void) throws {
+    private func everyForm(_ proxy: TestProxy, _ fields: String = "", _ check: (Message, String) -> Void) throws {
         let client = try proxy.client()
         for host in Self.hosts + Self.literals {
             for path in Self.paths {
                 for form in Form.allCases {
-                    let request = request(host, path, form)
+                    let request = request(host, path, form, fields)
                     try client.send(request)
                     check(try client.response(), request)
                 }
@@ -146,6 +146,21 @@ struct EvasionTests {
             try everyForm(proxy) { answer, request in #expect(answer.status == 503, "\(request)") }
         }
         #expect(upstream.requests.isEmpty)
+    }
+
+    @Test("basic auth holds for every way to write host and path, and is met by the same password in all of them")
+    func basicAuth() throws {
+        let upstream = try ScriptedUpstream.saying("reached")
+        // "alice:open sesame", at the least cost.
+        let hash = "$2y$04$abcdefghijklmnopqrstuu/LVz6MZlItEy42I2juLihZ66HnQx/cy"
+        let right = "Authorization: Basic YWxpY2U6b3BlbiBzZXNhbWU=\r\n"
+        let change = { (options: inout RuleOptions) in options.basicAuth = BasicAuth(users: [.init("alice", hash)]) }
+        try proxyingShut(upstream, change) { proxy throws in
+            try everyForm(proxy) { answer, request in #expect(answer.status == 401, "\(request)") }
+            #expect(upstream.requests.isEmpty)
+            try everyForm(proxy, right) { answer, request in #expect(answer.text == "reached", "\(request)") }
+            #expect(upstream.requests.allSatisfy { $0["authorization"] == nil })
+        }
     }
 
     @Test("a rule for https is not reached without it, whatever the target's scheme and the client say")
