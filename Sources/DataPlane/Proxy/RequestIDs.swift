@@ -5,7 +5,8 @@ import Kernel
 ///
 /// The text is kept and its last half rewritten for each request, which is cheaper than making it whole.
 struct RequestIDs {
-    private let text: Buffer
+    /// The worker's, given back when the worker ends.
+    let text: Buffer
     private(set) var number: UInt64
 
     init(_ buffer: Buffer) {

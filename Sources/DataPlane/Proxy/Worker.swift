@@ -164,6 +164,13 @@ public final class Worker {
         try loop.poller.addLevelTriggered(inbox.descriptor, token: token.raw)
     }
 
+    /// Gives back the buffers it had for life; those of connections and exchanges went with them.
+    deinit {
+        buffers.give(requestIDs.text)
+        if let logTime { buffers.give(logTime) }
+        if let logBuffer { buffers.give(logBuffer) }
+    }
+
     func apply(_ settings: Settings) {
         tunables = Tunables(settings)
         applyLog(settings.accessLog)
