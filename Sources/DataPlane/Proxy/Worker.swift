@@ -44,7 +44,7 @@ public final class Revision: Sendable {
         self.securePort = securePort
         self.adopted = adopted
         // What is no address was told by whoever compiled the revision; here it is nobody's.
-        trusted = AddressSet(settings.trustedProxies.compactMap { AddressRange(text: $0) })
+        trusted = AddressSet(settings.trustedProxies.compactMap { AddressPrefix($0) })
     }
 }
 

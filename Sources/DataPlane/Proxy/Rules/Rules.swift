@@ -3,7 +3,6 @@ import Bytes
 import HTTP
 import Kernel
 import Routing
-import Telemetry
 
 // What a route does beside passing requests on, in this order, which is the same for every rule:
 //
@@ -33,7 +32,6 @@ extension Worker {
         if flags.contains(.accessList), !admits(index, options) { return false }
         if flags.contains(.rateLimit), !takesToken(index, options) { return false }
         if flags.contains(.maintenance) {
-            tally.maintained.add()
             answer(index, .maintenance)
             return false
         }
