@@ -76,9 +76,10 @@ public struct WorkerListener: Sendable {
 /// One thread with all its connections. Nothing here is touched by another thread but the inbox and the tally.
 ///
 /// The path of a request runs through the extensions of this class, in reading order: `Worker+Loop`, `Listener`,
-/// `Admission`, `ProxyHeaders`, `ClientConnection`, `Exchange`, `Exchange+Begin`, `RequestForwarding`, `Trust`,
-/// `UpstreamPool`, `UpstreamConnection`, `Exchange+Pump`, `Waits`, `HalfClosed`, `Relay`, `ResponseForwarding`,
-/// `Answering`, `Account`.
+/// `Admission`, `ProxyHeaders`, `ClientConnection`, `Exchange`, `Exchange+Begin`, `Rules`, `SigningIn`, `Hops`,
+/// `RequestForwarding`, `Trust`, `RequestBuffering`, `UpstreamConnection`, `UpstreamPool`, `Retrying`,
+/// `Exchange+Pump`, `Waits`, `HalfClosed`, `Relay`, `Trailers`, `ResponseForwarding`, `Compressing`,
+/// `CompressedRelay`, `Answering`, `Account` with its parts, `RouteTally`.
 public final class Worker {
     public let inbox: Inbox<WorkerMessage>
     public let tally: Tally
