@@ -91,7 +91,7 @@ targets +=
 targets += [
     .executableTarget(
         name: "kontainers-edge",
-        dependencies: ["Proxy", "Engine", "Kernel", "Telemetry", "Contract", "TLS", "Routing"],
+        dependencies: ["Proxy", "Engine", "Kernel", "Bytes", "Telemetry", "Contract", "TLS", "Routing"],
         path: "Sources/kontainers-edge", swiftSettings: hot),
     .target(name: "TestKit", dependencies: ["Kernel"], path: "Tests/TestKit", swiftSettings: house),
     .testTarget(

@@ -1,5 +1,5 @@
+import Bytes
 import Contract
-import Kernel
 import Proxy
 import Routing
 import TLS
@@ -107,7 +107,7 @@ final class EdgeState {
     }
 
     private var trustFaults: [EdgeDiagnosis] {
-        settings.trustedProxies.filter { AddressRange(text: $0) == nil }.map {
+        settings.trustedProxies.filter { AddressPrefix($0) == nil }.map {
             EdgeDiagnosis(
                 subject: .settings, name: "trustedProxies",
                 message: "found \"\($0)\", wanted an address or a range such as 10.0.0.0/8; it is nobody's word")

@@ -26,7 +26,7 @@ struct AddressSetTests {
             ("::/0", "::", "ffff::", "1.2.3.4", "::ffff:1.2.3.4"),
         ])
     func bounds(_ range: String, _ first: String, _ last: String, _ before: String, _ behind: String) throws {
-        let set = AddressSet([try #require(AddressRange(text: range))])
+        let set = AddressSet([try #require(AddressPrefix(range))])
         for text in [first, last] { #expect(set.contains(try address(text)), "\(text)") }
         for text in [before, behind] { #expect(!set.contains(try address(text)), "\(text)") }
     }
@@ -37,7 +37,7 @@ struct AddressSetTests {
             "", "/", "/8", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/8/8", "10.0.0.0/08", "::/129", "10/8",
             "10.0.0/8", "name", "[::1]", "::1%lo", "10.0.0.0 /8", "10.0.0.0:80", "::g/1", "10.0.0.0/99999",
         ])
-    func refused(_ text: String) { #expect(AddressRange(text: text) == nil) }
+    func refused(_ text: String) { #expect(AddressPrefix(text) == nil) }
 
     @Test("nobody is in an empty set")
     func empty() throws {
@@ -55,7 +55,7 @@ struct AddressSetTests {
             let length = Int.random(in: 24...32, using: &generator)
             return mapped ? "::ffff:\(host)/\(length + 96)" : "\(host)/\(length)"
         }
-        let ranges = try texts.map { try #require(AddressRange(text: $0)) }
+        let ranges = try texts.map { try #require(AddressPrefix($0)) }
         let set = AddressSet(ranges)
         let alone = ranges.map { AddressSet([$0]) }
         for _ in 0..<500 {

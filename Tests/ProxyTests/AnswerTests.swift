@@ -13,7 +13,7 @@ struct AnswerTests {
         for answer in Proxy.Answer.allCases {
             #expect("\(answer.text)".hasPrefix("\(answer.status) "))
             #expect("\(answer.text)".hasSuffix("\n"))
-            #expect((answer.retryAfter != nil) == (answer.status == 503))
+            #expect((answer.retryAfter > 0) == (answer.status == 503))
         }
     }
 

@@ -64,14 +64,14 @@ extension Worker {
     }
 
     func emitCombined(_ index: UInt32, _ record: Buffer) {
-        let exchange = exchanges[index]
-        let split = Int(exchange.recordSplit)
+        let split = Int(exchanges[index].recordSplit)
         let lines = beginLine()
         let bytes = record.readable
         lines.append(bytes.extracting(first: split))
         // Readers want three digits. For a client that left before it was told anything nginx has made 499 known.
-        let unsaid: UInt16 = exchange.end == .drained ? 503 : 499
-        appendOutcome(Int(exchange.status == 0 ? unsaid : exchange.status), exchange.responseBody.moved, lines)
+        let unsaid: UInt16 = exchanges[index].end == .drained ? 503 : 499
+        let status = exchanges[index].status
+        appendOutcome(Int(status == 0 ? unsaid : status), exchanges[index].responseBody.moved, lines)
         lines.append(bytes.extracting(split..<bytes.count))
         buffers.give(record)
         endLine(lines)

@@ -10,33 +10,32 @@ extension Worker {
     ///   - record: with `RecordRoom.ending` bytes of room.
     ///   - weight: for how many exchanges it stands.
     func closeRecord(_ index: UInt32, _ record: Buffer, _ weight: UInt32) {
-        let exchange = exchanges[index]
-        if exchange.endpoint != Connection.nobody {
-            let view = tables[Int(exchange.table)].view
+        if exchanges[index].endpoint != Connection.nobody {
+            let view = tables[Int(exchanges[index].table)].view
             record.append(",\"endpoint\":\"")
-            record.append(view.text(of: EndpointID(number: exchange.endpoint)))
+            record.append(view.text(of: EndpointID(number: exchanges[index].endpoint)))
             record.append("\"")
         }
         record.append(",\"status\":")
-        record.append(decimal: UInt64(exchange.status))
+        record.append(decimal: UInt64(exchanges[index].status))
         record.append(",\"received\":")
-        record.append(decimal: exchange.requestBody.moved)
+        record.append(decimal: exchanges[index].requestBody.moved)
         record.append(",\"sent\":")
-        record.append(decimal: exchange.responseBody.moved)
-        if exchange.attempts > 1 || exchange.wasResent {
+        record.append(decimal: exchanges[index].responseBody.moved)
+        if exchanges[index].attempts > 1 || exchanges[index].wasResent {
             record.append(",\"attempts\":")
-            record.append(decimal: UInt64(exchange.attempts) + (exchange.wasResent ? 1 : 0))
+            record.append(decimal: UInt64(exchanges[index].attempts) + (exchanges[index].wasResent ? 1 : 0))
         }
         appendWeight(weight, record)
-        appendTimes(exchange, record)
+        appendTimes(index, record)
         record.append(",\"end\":\"")
-        record.append(exchange.end.name)
-        if exchange.end == .complete { return record.append("\"}\n") }
+        record.append(exchanges[index].end.name)
+        if exchanges[index].end == .complete { return record.append("\"}\n") }
         record.append("\",\"by\":\"")
-        record.append((exchange.answered?.verdict.by ?? exchange.end.party ?? .proxy).name)
+        record.append((exchanges[index].answered?.verdict.by ?? exchanges[index].end.party ?? .proxy).name)
         record.append("\",\"step\":\"")
-        record.append(exchange.step.name)
-        if let answer = exchange.answered {
+        record.append(exchanges[index].step.name)
+        if let answer = exchanges[index].answered {
             record.append("\",\"reason\":\"")
             record.append(answer.verdict.reason)
         }
@@ -50,19 +49,22 @@ extension Worker {
     }
 
     /// Each step from the end of the one before it, so that from `head_us` on they add up to `total_us`.
-    private func appendTimes(_ exchange: Exchange, _ record: Buffer) {
-        appendArrival(exchange.client, record)
-        appendTime(",\"head_us\":", exchange.began &- exchange.headBegan, record)
-        if exchange.chosen != 0 { appendTime(",\"route_us\":", exchange.chosen &- exchange.began, record) }
-        if exchange.connected != 0 {
+    private func appendTimes(_ index: UInt32, _ record: Buffer) {
+        let (headBegan, began) = (exchanges[index].headBegan, exchanges[index].began)
+        let (chosen, connected) = (exchanges[index].chosen, exchanges[index].connected)
+        let firstByte = exchanges[index].firstByte
+        appendArrival(exchanges[index].client, record)
+        appendTime(",\"head_us\":", began &- headBegan, record)
+        if chosen != 0 { appendTime(",\"route_us\":", chosen &- began, record) }
+        if connected != 0 {
             // A pooled connection took no time, unless others were tried in vain before it.
-            if exchange.hasDialled { appendTime(",\"connect_us\":", exchange.connected &- exchange.chosen, record) }
-            if exchange.firstByte != 0 {
-                appendTime(",\"first_byte_us\":", exchange.firstByte &- exchange.connected, record)
-                appendTime(",\"body_us\":", loop.now &- exchange.firstByte, record)
+            if exchanges[index].hasDialled { appendTime(",\"connect_us\":", connected &- chosen, record) }
+            if firstByte != 0 {
+                appendTime(",\"first_byte_us\":", firstByte &- connected, record)
+                appendTime(",\"body_us\":", loop.now &- firstByte, record)
             }
         }
-        appendTime(",\"total_us\":", loop.now &- exchange.headBegan, record)
+        appendTime(",\"total_us\":", loop.now &- headBegan, record)
     }
 
     /// What came before the request's first byte.

@@ -10,25 +10,13 @@ import Routing
 extension Worker {
     /// Ends an exchange of which the client has seen nothing with a response of our own.
     ///
-    /// - Parameter retryAfter: seconds, where it is not the table that says how many; 0 is none.
-    func answer(_ index: UInt32, _ answer: Answer, retryAfter: UInt64 = 0) {
+    /// - Parameter wait: nanoseconds until the client may ask again, where it is not the table that says; 0 is none.
+    func answer(_ index: UInt32, _ answer: Answer, retryIn wait: UInt64 = 0) {
         tally.count(answer)
         exchanges[index].answered = answer
-        tally.limits.count(answer)
         let output = beginAnswer(index, status: answer.status)
         if answer == .unauthorized { appendChallenge(index, to: output) }
-        if retryAfter > 0 {
-            output.append("Retry-After: ")
-            output.append(decimal: retryAfter)
-            output.append("\r\n")
-        } else if let seconds = answer.retryAfter {
-            output.append("Retry-After: ")
-            output.append(seconds)
-            output.append("\r\n")
-        }
-        output.append("Content-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\nContent-Length: ")
-        output.append(decimal: UInt64(answer.text.utf8CodeUnitCount))
-        output.append("\r\n\r\n")
+        describe(answer, retryIn: wait, output)
         if exchanges[index].method != .head {
             output.append(answer.text)
             exchanges[index].responseBody.moved &+= UInt64(answer.text.utf8CodeUnitCount)
@@ -86,12 +74,7 @@ extension Worker {
         // An interim response may wait there; more than a part of the buffer it never is.
         if let output = connections[client].output, output.room < Int(BufferSize.normal.rawValue) / 2 { output.clear() }
         let output = outputBuffer(client)
-        output.append("HTTP/1.1 ")
-        output.append(decimal: UInt64(status))
-        output.append(UInt8(ascii: " "))
-        output.append(statusText(status))
-        output.append("\r\n")
-        appendDate(to: output)
+        appendStatus(status, to: output)
         if !exchanges[index].clientPersists {
             output.append("Connection: close\r\n")
         } else if exchanges[index].version == .http10 {
@@ -142,25 +125,35 @@ extension Worker {
     func refuse(_ client: UInt32, _ answer: Answer, _ reason: StaticString) {
         count(status: answer.status)
         tally.count(answer)
-        tally.limits.count(answer)
         recordRefusal(client, answer, reason)
         let output = outputBuffer(client)
-        output.append("HTTP/1.1 ")
-        output.append(decimal: UInt64(answer.status))
-        output.append(UInt8(ascii: " "))
-        output.append(statusText(answer.status))
-        output.append("\r\n")
-        appendDate(to: output)
-        output.append("Connection: close\r\nCache-Control: no-store\r\n")
-        if let seconds = answer.retryAfter {
-            output.append("Retry-After: ")
-            output.append(seconds)
-            output.append("\r\n")
-        }
-        output.append("Content-Type: text/plain; charset=utf-8\r\nContent-Length: ")
-        output.append(decimal: UInt64(answer.text.utf8CodeUnitCount))
-        output.append("\r\n\r\n")
+        appendStatus(answer.status, to: output)
+        output.append("Connection: close\r\n")
+        describe(answer, retryIn: 0, output)
         output.append(answer.text)
         beginClosing(client)
+    }
+
+    private func appendStatus(_ status: Int, to output: Buffer) {
+        output.append("HTTP/1.1 ")
+        output.append(decimal: UInt64(status))
+        output.append(UInt8(ascii: " "))
+        output.append(statusText(status))
+        output.append("\r\n")
+        appendDate(to: output)
+    }
+
+    /// What an answer of the table says of itself and of its text, to the end of the head.
+    private func describe(_ answer: Answer, retryIn wait: UInt64, _ output: Buffer) {
+        // RFC 9110 §10.2.3: whole seconds; one too early would be refused again.
+        let seconds = wait > 0 ? (wait &+ 999_999_999) / 1_000_000_000 : answer.retryAfter
+        if seconds > 0 {
+            output.append("Retry-After: ")
+            output.append(decimal: seconds)
+            output.append("\r\n")
+        }
+        output.append("Content-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\nContent-Length: ")
+        output.append(decimal: UInt64(answer.text.utf8CodeUnitCount))
+        output.append("\r\n\r\n")
     }
 }

@@ -79,19 +79,19 @@ enum Answer: UInt8, CaseIterable {
         }
     }
 
-    /// Whether a client may expect better luck soon, and in how many seconds.
-    var retryAfter: StaticString? {
+    /// Seconds until a client may expect better luck; 0 where that is not to be expected.
+    var retryAfter: UInt64 {
         switch self {
-        case .noEndpoint, .overloaded: "5"
-        case .poolBusy: "1"
-        case .maintenance: "60"
+        case .noEndpoint, .overloaded: 5
+        case .poolBusy: 1
+        case .maintenance: 60
         // The bucket says when.
-        case .rateLimited, .signInLimited: nil
+        case .rateLimited, .signInLimited: 0
         case .badRequest, .badTarget, .requestTimeout, .bodyTooLarge, .targetTooLong, .headTooLarge, .notImplemented,
             .versionNotSupported, .noRoute, .connectFailed, .connectTimeout, .upstreamClosed, .upstreamMalformed,
             .tooManyConnections, .upstreamTimeout, .exchangeTimeout, .denied, .loop, .hopsMalformed,
             .unauthorized:
-            nil
+            0
         }
     }
 

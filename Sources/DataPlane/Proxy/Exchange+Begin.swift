@@ -61,9 +61,7 @@ extension Worker {
             tally.redirected.add()
             redirectToTLS(index)
         case .badPath, .badHost: answer(index, .badTarget)
-        case .none:
-            tally.noRoute.add()
-            answer(index, .noRoute)
+        case .none: answer(index, .noRoute)
         }
     }
 
@@ -96,10 +94,7 @@ extension Worker {
             return answer(index, .bodyTooLarge)
         }
         let count = route.endpointCount
-        guard count > 0 else {
-            tally.noEndpoint.add()
-            return answer(index, .noEndpoint)
-        }
+        guard count > 0 else { return answer(index, .noEndpoint) }
         guard enterPool(index) else { return answer(index, .poolBusy) }
         var candidates = Candidates(count: count, cursor: &cursors[route.id.index])
         exchanges[index].firstCandidate = UInt32(candidates.next() ?? 0)

@@ -191,10 +191,14 @@ enum Step: UInt8 {
 }
 
 extension Exchange {
+    // Inlined, because a call would be handed a copy of the whole exchange.
+
     /// The client was not served as its request deserved: a server's error, or the exchange was cut.
+    @inline(__always)
     var hasFailed: Bool { status >= 500 || end != .complete && end != .answered }
 
     /// The first step that has no end.
+    @inline(__always)
     var step: Step {
         if firstByte != 0 { return .body }
         if connected != 0 { return .firstByte }

@@ -2,7 +2,6 @@ import Bytes
 import Engine
 import HTTP
 import HTTP1
-import Telemetry
 
 // How far a request may still go: `Max-Forwards` of OPTIONS and TRACE (RFC 9110 §7.6.2), and `Via` (§7.6.3), by which a
 // request that comes back again and again is known.
@@ -22,7 +21,6 @@ extension Worker {
             preconditionFailure("a head without bytes")
         }
         if passesHere(input.readable) >= Self.loopLimit {
-            tally.loops.add()
             answer(index, .loop)
             return false
         }

@@ -48,6 +48,8 @@ extension Worker {
 extension Tally {
     func count(_ cause: EndCause) { ends[Int(cause.rawValue)].add() }
     func count(_ answer: Answer) { answers[Int(answer.rawValue)].add() }
+    /// How many were answered so.
+    func count(of answer: Answer) -> UInt64 { answers[Int(answer.rawValue)].current }
 
     /// Counters of one family, told apart by a label.
     public struct Family: Sendable {
@@ -62,7 +64,7 @@ extension Tally {
         [
             Family(
                 name: "answers_total", label: "answer",
-                values: Answer.allCases.map { ("\($0)", answers[Int($0.rawValue)].current) }),
+                values: Answer.allCases.map { ("\($0)", count(of: $0)) }),
             Family(
                 name: "exchanges_ended_total", label: "cause",
                 values: EndCause.allCases.map { ("\($0)", ends[Int($0.rawValue)].current) }),

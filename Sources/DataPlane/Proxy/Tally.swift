@@ -14,8 +14,6 @@ public final class Tally: Sendable {
     public let requestBytes = Counter()
     public let responseBytes = Counter()
     public let malformedRequests = Counter()
-    public let noRoute = Counter()
-    public let noEndpoint = Counter()
     public let redirected = Counter()
     public let clientTimeouts = Counter()
     public let clientAborts = Counter()
@@ -44,17 +42,12 @@ public final class Tally: Sendable {
     public let proxyHeadersUntrusted = Counter()
     public let tunnels = Counter()
     public let logLinesLost = Counter()
-    public let denied = Counter()
-    public let rateLimited = Counter()
-    public let maintained = Counter()
     public let ruleRedirects = Counter()
-    public let loops = Counter()
-    /// Passwords that were verified as right, that were known to be, and that were wrong or unreadable; tries beyond a
-    /// client's limit; passwords that nobody had time for.
+    /// Passwords that were verified as right, that were known to be, and that were wrong or unreadable; passwords that
+    /// nobody had time for.
     public let signInsVerified = Counter()
     public let signInsRemembered = Counter()
     public let signInsFailed = Counter()
-    public let signInsLimited = Counter()
     public let signInsShed = Counter()
     /// Responses that were compressed, with their bytes before and after; those that were not, because too many were.
     public let compressed = Counter()
@@ -70,6 +63,8 @@ public final class Tally: Sendable {
     public let rules = TallyRows()
     public let endpoints = TallyRows()
     public let listeners = TallyRows()
+    /// Every exchange by how it ended, and every answer of the proxy's own: what a rule or a limit refuses is counted
+    /// here and nowhere else.
     let ends = InlineArray<32, Counter> { _ in Counter() }
     let answers = InlineArray<48, Counter> { _ in Counter() }
     public let limits = LimitTally()
@@ -85,15 +80,16 @@ public final class Tally: Sendable {
             ("responses_3xx_total", status3xx.current), ("responses_4xx_total", status4xx.current),
             ("responses_5xx_total", status5xx.current), ("request_body_bytes_total", requestBytes.current),
             ("response_body_bytes_total", responseBytes.current),
-            ("requests_malformed_total", malformedRequests.current), ("requests_without_route_total", noRoute.current),
-            ("requests_without_endpoint_total", noEndpoint.current), ("requests_redirected_total", redirected.current),
-            ("requests_denied_total", denied.current), ("requests_rate_limited_total", rateLimited.current),
-            ("requests_in_maintenance_total", maintained.current),
-            ("requests_looping_total", loops.current),
+            ("requests_malformed_total", malformedRequests.current),
+            ("requests_without_route_total", count(of: .noRoute)),
+            ("requests_without_endpoint_total", count(of: .noEndpoint)),
+            ("requests_redirected_total", redirected.current),
+            ("requests_denied_total", count(of: .denied)), ("requests_rate_limited_total", count(of: .rateLimited)),
+            ("requests_in_maintenance_total", count(of: .maintenance)), ("requests_looping_total", count(of: .loop)),
             ("requests_redirected_by_rules_total", ruleRedirects.current),
             ("sign_ins_verified_total", signInsVerified.current),
             ("sign_ins_remembered_total", signInsRemembered.current),
-            ("sign_ins_failed_total", signInsFailed.current), ("sign_ins_limited_total", signInsLimited.current),
+            ("sign_ins_failed_total", signInsFailed.current), ("sign_ins_limited_total", count(of: .signInLimited)),
             ("sign_ins_shed_total", signInsShed.current), ("responses_compressed_total", compressed.current),
             ("compressed_bytes_in_total", compressedBytesIn.current),
             ("compressed_bytes_out_total", compressedBytesOut.current),
@@ -118,6 +114,11 @@ public final class Tally: Sendable {
             ("proxy_headers_refused_total", proxyHeadersRefused.current),
             ("proxy_headers_untrusted_total", proxyHeadersUntrusted.current), ("tunnels_total", tunnels.current),
             ("access_log_lines_lost_total", logLinesLost.current), ("table_changes_total", tableChanges.current),
+            ("limit_request_timeout_total", count(of: .requestTimeout)),
+            ("limit_body_bytes_total", count(of: .bodyTooLarge)),
+            ("limit_target_bytes_total", count(of: .targetTooLong)),
+            ("limit_head_bytes_total", count(of: .headTooLarge)),
+            ("limit_pending_per_pool_total", count(of: .poolBusy)),
             ("tally_rows_lost_total", rules.lostCount &+ endpoints.lostCount &+ listeners.lostCount),
             ("tally_bytes", rules.byteCount &+ endpoints.byteCount &+ listeners.byteCount),
         ] + timeouts.readings + limits.readings

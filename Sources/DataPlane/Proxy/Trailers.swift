@@ -62,8 +62,6 @@ extension Worker {
     func releaseTrailers(_ index: UInt32) {
         if let kept = exchanges[index].requestBody.trailers { buffers.give(kept) }
         if let kept = exchanges[index].responseBody.trailers { buffers.give(kept) }
-        exchanges[index].requestBody.trailers = nil
-        exchanges[index].responseBody.trailers = nil
     }
 
     /// Passes on which trailers may come (§6.6.2): of the request, or of the response.

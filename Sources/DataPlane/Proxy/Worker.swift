@@ -44,7 +44,7 @@ public final class Revision: Sendable {
         self.securePort = securePort
         self.adopted = adopted
         // What is no address was told by whoever compiled the revision; here it is nobody's.
-        trusted = AddressSet(settings.trustedProxies.compactMap { AddressRange(text: $0) })
+        trusted = AddressSet(settings.trustedProxies.compactMap { AddressPrefix($0) })
     }
 }
 
@@ -76,9 +76,10 @@ public struct WorkerListener: Sendable {
 /// One thread with all its connections. Nothing here is touched by another thread but the inbox and the tally.
 ///
 /// The path of a request runs through the extensions of this class, in reading order: `Worker+Loop`, `Listener`,
-/// `Admission`, `ProxyHeaders`, `ClientConnection`, `Exchange`, `Exchange+Begin`, `RequestForwarding`, `Trust`,
-/// `UpstreamPool`, `UpstreamConnection`, `Exchange+Pump`, `Waits`, `HalfClosed`, `Relay`, `ResponseForwarding`,
-/// `Answering`, `Account`.
+/// `Admission`, `ProxyHeaders`, `ClientConnection`, `Exchange`, `Exchange+Begin`, `Rules`, `SigningIn`, `Hops`,
+/// `RequestForwarding`, `Trust`, `RequestBuffering`, `UpstreamConnection`, `UpstreamPool`, `Retrying`,
+/// `Exchange+Pump`, `Waits`, `HalfClosed`, `Relay`, `Trailers`, `ResponseForwarding`, `Compressing`,
+/// `CompressedRelay`, `Answering`, `Account` with its parts, `RouteTally`.
 public final class Worker {
     public let inbox: Inbox<WorkerMessage>
     public let tally: Tally

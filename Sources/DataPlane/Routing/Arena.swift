@@ -17,7 +17,7 @@ let nobody = UInt32.max
     /// One bit for each endpoint number that is in a pool of this table.
     @usableFromInline var presence = 0
     /// ``RouteOptions``
-    var options = 0
+    @usableFromInline var options = 0
     /// ``AddressBoundary``
     var boundaries = 0
     /// ``FieldChange``

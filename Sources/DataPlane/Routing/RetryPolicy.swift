@@ -6,17 +6,17 @@ public struct RetryPolicy: Sendable, BitwiseCopyable {
         @inlinable public init(rawValue: UInt8) { self.rawValue = rawValue }
 
         /// No connection came about.
-        public static let connect = Causes(rawValue: 1)
+        @inlinable public static var connect: Causes { Causes(rawValue: 1) }
         /// The connection ended before a byte of a response.
-        public static let closed = Causes(rawValue: 2)
+        @inlinable public static var closed: Causes { Causes(rawValue: 2) }
         /// No byte of a response came in time.
-        public static let timeout = Causes(rawValue: 4)
-        public static let status502 = Causes(rawValue: 8)
-        public static let status503 = Causes(rawValue: 16)
-        public static let status504 = Causes(rawValue: 32)
+        @inlinable public static var timeout: Causes { Causes(rawValue: 4) }
+        @inlinable public static var status502: Causes { Causes(rawValue: 8) }
+        @inlinable public static var status503: Causes { Causes(rawValue: 16) }
+        @inlinable public static var status504: Causes { Causes(rawValue: 32) }
 
         /// Those after which an endpoint has seen the request.
-        public static let afterSending: Causes = [.closed, .timeout, .status502, .status503, .status504]
+        @inlinable public static var afterSending: Causes { [.closed, .timeout, .status502, .status503, .status504] }
 
         /// A response of this status, or nothing.
         @inlinable public init(status: Int) {
@@ -35,14 +35,16 @@ public struct RetryPolicy: Sendable, BitwiseCopyable {
     /// Retries for each hundred requests, 1 to 100.
     public var budget: UInt8
 
-    public init(attempts: UInt8, causes: Causes, budget: UInt8) {
+    @inlinable public init(attempts: UInt8, causes: Causes, budget: UInt8) {
         self.attempts = attempts
         self.causes = causes
         self.budget = budget
     }
 
     /// What holds for a rule that says nothing of it.
-    public static let standard = RetryPolicy(attempts: 2, causes: [.connect, .closed], budget: 20)
+    @inlinable public static var standard: RetryPolicy {
+        RetryPolicy(attempts: 2, causes: [.connect, .closed], budget: 20)
+    }
 
     /// Whether a request may go to a second endpoint that the first has seen.
     @inlinable public var sendsAgain: Bool { attempts > 1 && !causes.isDisjoint(with: .afterSending) }

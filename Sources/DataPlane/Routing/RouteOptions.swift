@@ -5,27 +5,27 @@ public struct RouteOptions: Sendable, BitwiseCopyable {
         public let rawValue: UInt32
         @inlinable public init(rawValue: UInt32) { self.rawValue = rawValue }
 
-        public static let accessList = Flags(rawValue: 1)
-        public static let rateLimit = Flags(rawValue: 2)
-        public static let maintenance = Flags(rawValue: 4)
-        public static let redirect = Flags(rawValue: 8)
-        public static let bodyLimit = Flags(rawValue: 16)
-        public static let path = Flags(rawValue: 32)
-        public static let requestFields = Flags(rawValue: 64)
-        public static let responseFields = Flags(rawValue: 128)
-        public static let securityFields = Flags(rawValue: 256)
-        public static let timeouts = Flags(rawValue: 1024)
+        @inlinable public static var accessList: Flags { Flags(rawValue: 1) }
+        @inlinable public static var rateLimit: Flags { Flags(rawValue: 2) }
+        @inlinable public static var maintenance: Flags { Flags(rawValue: 4) }
+        @inlinable public static var redirect: Flags { Flags(rawValue: 8) }
+        @inlinable public static var bodyLimit: Flags { Flags(rawValue: 16) }
+        @inlinable public static var path: Flags { Flags(rawValue: 32) }
+        @inlinable public static var requestFields: Flags { Flags(rawValue: 64) }
+        @inlinable public static var responseFields: Flags { Flags(rawValue: 128) }
+        @inlinable public static var securityFields: Flags { Flags(rawValue: 256) }
+        @inlinable public static var timeouts: Flags { Flags(rawValue: 1024) }
         /// Fields of the response need what only the request says: its host or its ID.
-        public static let remembersRequest = Flags(rawValue: 512)
-        public static let pendingLimit = Flags(rawValue: 1 << 14)
-        public static let retries = Flags(rawValue: 1 << 12)
-        public static let bufferRequest = Flags(rawValue: 1 << 13)
-        public static let basicAuth = Flags(rawValue: 1 << 16)
+        @inlinable public static var remembersRequest: Flags { Flags(rawValue: 512) }
+        @inlinable public static var pendingLimit: Flags { Flags(rawValue: 1 << 14) }
+        @inlinable public static var retries: Flags { Flags(rawValue: 1 << 12) }
+        @inlinable public static var bufferRequest: Flags { Flags(rawValue: 1 << 13) }
+        @inlinable public static var basicAuth: Flags { Flags(rawValue: 1 << 16) }
         /// What the client signs in with is not for the upstream.
-        public static let hidesCredentials = Flags(rawValue: 1 << 17)
+        @inlinable public static var hidesCredentials: Flags { Flags(rawValue: 1 << 17) }
         /// Fields of the request name who signed in.
-        public static let namesUser = Flags(rawValue: 1 << 18)
-        public static let gzip = Flags(rawValue: 1 << 19)
+        @inlinable public static var namesUser: Flags { Flags(rawValue: 1 << 18) }
+        @inlinable public static var gzip: Flags { Flags(rawValue: 1 << 19) }
     }
 
     public var flags: Flags = []

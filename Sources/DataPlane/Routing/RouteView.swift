@@ -35,10 +35,12 @@ public struct RouteView: @unchecked Sendable, BitwiseCopyable {
         return unsafe EndpointList(start: pools + Int(route.endpointsStart), count: Int(route.endpointsCount))
     }
 
-    /// The options of a route that has some.
+    /// The options of a route that has some. Inlined, so that who wants one of them reads no other.
+    @inlinable @inline(__always)
     public func options(of route: Route) -> RouteOptions {
         precondition(route.hasOptions, "a route without options")
-        return unsafe read(header.pointee.options, route.options)
+        let all = unsafe (base + header.pointee.options).assumingMemoryBound(to: RouteOptions.self)
+        return unsafe all[Int(route.options)]
     }
 
     /// Whether the endpoint is in a pool of this table.

@@ -1,31 +1,17 @@
-import Bytes
+public import Bytes
 
-/// The addresses that share a prefix (CIDR, RFC 4632 and RFC 4291 §2.3), of IPv4 or of IPv6.
-public struct AddressRange: Equatable, Sendable {
-    let isIPv4: Bool
-    let first: UInt128
-    let last: UInt128
-
-    /// Reads `192.0.2.0/24`, `2001:db8::/32`, or an address alone, which is a range of one; `nil` for anything else.
-    /// Bits behind the prefix do not count. An IPv6 range inside `::ffff:0:0/96` is the range of IPv4 it stands for.
-    public init?(text: String) {
-        guard let prefix = AddressPrefix(text) else { return nil }
-        (isIPv4, first, last) = (prefix.isIPv4, prefix.first, prefix.last)
-    }
-}
-
-/// Addresses known by their ranges. Asking costs one comparison for each doubling of the number of ranges, and no
+/// Addresses known by their prefixes. Asking costs one comparison for each doubling of the number of ranges, and no
 /// allocation.
 public struct AddressSet: Equatable, Sendable {
     /// Sorted, apart from each other.
-    private var ipv4: [AddressRange] = []
-    private var ipv6: [AddressRange] = []
+    private var ipv4: [ClosedRange<UInt128>] = []
+    private var ipv6: [ClosedRange<UInt128>] = []
 
     /// Contains nobody.
     public init() {}
 
-    public init(_ ranges: some Sequence<AddressRange>) {
-        let sorted = ranges.sorted { ($0.first, $0.last) < ($1.first, $1.last) }
+    public init(_ prefixes: some Sequence<AddressPrefix>) {
+        let sorted = prefixes.sorted { ($0.first, $0.last) < ($1.first, $1.last) }
         ipv4 = Self.joined(sorted.filter(\.isIPv4))
         ipv6 = Self.joined(sorted.filter { !$0.isIPv4 })
     }
@@ -38,33 +24,25 @@ public struct AddressSet: Equatable, Sendable {
         return isIPv4 ? Self.holds(ipv4, value) : Self.holds(ipv6, value)
     }
 
-    private static func holds(_ ranges: [AddressRange], _ value: UInt128) -> Bool {
+    private static func holds(_ ranges: [ClosedRange<UInt128>], _ value: UInt128) -> Bool {
         var (low, high) = (0, ranges.count)
         while low < high {
             let middle = (low &+ high) / 2
-            if ranges[middle].last < value { low = middle &+ 1 } else { high = middle }
+            if ranges[middle].upperBound < value { low = middle &+ 1 } else { high = middle }
         }
-        return low < ranges.count && ranges[low].first <= value
+        return low < ranges.count && ranges[low].lowerBound <= value
     }
 
     /// Ranges that overlap become one, so that the first that does not end before an address decides.
-    private static func joined(_ sorted: [AddressRange]) -> [AddressRange] {
-        var joined: [AddressRange] = []
-        for range in sorted {
-            if let last = joined.last, range.first <= last.last {
-                if range.last > last.last { joined[joined.count - 1] = AddressRange(joining: last, range) }
+    private static func joined(_ sorted: [AddressPrefix]) -> [ClosedRange<UInt128>] {
+        var joined: [ClosedRange<UInt128>] = []
+        for prefix in sorted {
+            if let last = joined.last, prefix.first <= last.upperBound {
+                joined[joined.count - 1] = last.lowerBound...max(last.upperBound, prefix.last)
             } else {
-                joined.append(range)
+                joined.append(prefix.first...prefix.last)
             }
         }
         return joined
-    }
-}
-
-extension AddressRange {
-    fileprivate init(joining one: AddressRange, _ other: AddressRange) {
-        isIPv4 = one.isIPv4
-        first = min(one.first, other.first)
-        last = max(one.last, other.last)
     }
 }

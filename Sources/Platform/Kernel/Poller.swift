@@ -1,17 +1,18 @@
 import CLinux
 
 /// What the kernel said of a descriptor.
+// Here and in other sets of flags: inlined, because a constant of another module costs a call each time it is read.
 public struct Readiness: OptionSet, Sendable {
     public let rawValue: UInt32
     @inlinable public init(rawValue: UInt32) { self.rawValue = rawValue }
 
-    public static let readable = Readiness(rawValue: 0x001)
-    public static let writable = Readiness(rawValue: 0x004)
-    public static let failed = Readiness(rawValue: 0x008)
+    @inlinable public static var readable: Readiness { Readiness(rawValue: 0x001) }
+    @inlinable public static var writable: Readiness { Readiness(rawValue: 0x004) }
+    @inlinable public static var failed: Readiness { Readiness(rawValue: 0x008) }
     /// Both directions are over.
-    public static let hungUp = Readiness(rawValue: 0x010)
+    @inlinable public static var hungUp: Readiness { Readiness(rawValue: 0x010) }
     /// The peer will send no more.
-    public static let peerFinished = Readiness(rawValue: 0x2000)
+    @inlinable public static var peerFinished: Readiness { Readiness(rawValue: 0x2000) }
 }
 
 /// One epoll instance of one thread, with room for a batch of events.

@@ -1,7 +1,6 @@
 import Engine
 import Kernel
 import Routing
-import Telemetry
 
 // Who may ask: by the client's address, or by that which a trusted proxy speaks for. No other request can change it.
 
@@ -11,7 +10,6 @@ extension Worker {
         let address = clientAddress(index)
         let view = tables[Int(exchanges[index].table)].view
         if view.admits(options, high: address.high, low: address.low) { return true }
-        tally.denied.add()
         answer(index, .denied)
         return false
     }

@@ -84,18 +84,21 @@ extension Worker {
     private func fill(
         _ value: Span<UInt8>, _ index: UInt32, host: Span<UInt8>, id: Span<UInt8>, _ output: Buffer
     ) {
+        var start = 0
         for place in 0..<value.count {
-            let byte = value[place]
-            switch TemplateMark(rawValue: byte) {
+            guard let mark = TemplateMark(rawValue: value[place]) else { continue }
+            output.append(value.extracting(start..<place))
+            start = place &+ 1
+            switch mark {
             case .client: append(exchanges[index].asker, to: output)
             case .host: output.append(host)
             case .scheme: output.append(exchanges[index].cameByTLS ? "https" : "http")
             case .requestID: output.append(id)
             case .user: appendUser(index, to: output)
             case .path, .query: preconditionFailure("a variable that no header has")
-            case nil: output.append(byte)
             }
         }
+        output.append(value.extracting(start..<value.count))
     }
 
     /// RFC 9110 §5.1: in any case.

@@ -78,10 +78,10 @@ extension Worker {
     /// An authority without its port.
     @_lifetime(copy authority)
     func nameOfHost(_ authority: Span<UInt8>) -> Span<UInt8> {
+        // A colon of an IPv6 address is inside its brackets, with no digits alone behind it.
         var end = authority.count
-        for place in 0..<authority.count where authority[place] == UInt8(ascii: ":") { end = place }
-        // The last colon of an IPv6 address is inside its brackets.
-        if authority.count > 0, authority[authority.count - 1] == UInt8(ascii: "]") { end = authority.count }
-        return authority.extracting(0..<end)
+        while end > 0, authority[end &- 1] &- UInt8(ascii: "0") < 10 { end &-= 1 }
+        guard end > 0, authority[end &- 1] == UInt8(ascii: ":") else { return authority }
+        return authority.extracting(0..<end &- 1)
     }
 }

@@ -69,8 +69,7 @@ extension Worker {
         let address = clientAddress(index)
         let rates = tables[Int(exchanges[index].table)].revision?.table.rates
         if let wait = rates?.takeTry(options, high: address.high, low: address.low, now: loop.now), wait > 0 {
-            tally.signInsLimited.add()
-            return answer(index, .signInLimited, retryAfter: (wait &+ 999_999_999) / 1_000_000_000)
+            return answer(index, .signInLimited, retryIn: wait)
         }
         let token = exchanges.token(index)
         let inbox = inbox

@@ -1,0 +1,14 @@
+import Testing
+
+@testable import Proxy
+
+/// What a connection and an exchange take: a field more is paid by every one of a hundred thousand idle clients, and by
+/// every request, which fills it. Who has a reason to raise these writes it down here.
+@Suite("Sizes of what a worker holds many of")
+struct SizeTests {
+    @Test("a connection, in bytes: two lines of the cache")
+    func connection() { #expect(MemoryLayout<Connection>.stride <= 128) }
+
+    @Test("an exchange, in bytes: seven lines of the cache")
+    func exchange() { #expect(MemoryLayout<Exchange>.stride <= 448) }
+}
