@@ -79,8 +79,8 @@ targets += [
 
 targets +=
     module("Engine", on: .DataPlane, uses: ["Kernel", "Bytes"])
-    + module("Routing", on: .DataPlane, uses: ["Bytes", "Contract"])
     + module("Balancing", on: .DataPlane)
+    + module("Routing", on: .DataPlane, uses: ["Balancing", "Bytes", "Contract"])
     + module(
         "Proxy", on: .DataPlane,
         uses: [

@@ -70,6 +70,7 @@ extension Ejection: Decodable {
         try values.read(.base, into: &base)
         try values.read(.longest, into: &longest)
         try values.read(.cap, into: &cap)
+        try values.read(.serverErrors, into: &serverErrors)
     }
 }
 

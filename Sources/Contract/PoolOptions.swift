@@ -26,6 +26,7 @@ public struct PoolOptions: Equatable, Sendable, Encodable {
     /// Milliseconds in which a new endpoint grows into its weight, 0 to an hour.
     public var slowStart = 0
     public var healthCheck: HealthCheck?
+    /// `nil` is the standard one; with ``Ejection/off`` nobody is ejected.
     public var ejection: Ejection?
     public var breaker: Breaker?
     public var queue: Queue?
@@ -146,7 +147,7 @@ public struct HealthCheck: Equatable, Sendable, Encodable {
 
 /// When an endpoint is taken out of its pool for a while for how it answers.
 public struct Ejection: Equatable, Sendable, Encodable {
-    enum CodingKeys: String, CodingKey { case consecutive, ratio, minimum, window, base, longest, cap }
+    enum CodingKeys: String, CodingKey { case consecutive, ratio, minimum, window, base, longest, cap, serverErrors }
 
     /// Failures in a row, 1 to 1,000; 0: these do not eject.
     public var consecutive = 5
@@ -162,6 +163,14 @@ public struct Ejection: Equatable, Sendable, Encodable {
     public var longest = 300_000
     /// Percent of a pool, 0 to 100; one endpoint may always be ejected unless it is the only one.
     public var cap = 50
+    /// Whether a response with a status of 500 to 599 is a failure, as no response is.
+    public var serverErrors = false
+
+    public static var off: Ejection {
+        var ejection = Ejection()
+        (ejection.consecutive, ejection.ratio) = (0, 0)
+        return ejection
+    }
 
     public init() {}
 

@@ -44,7 +44,8 @@ extension Rule: Decodable {
             certificate: try values.decodeIfPresent(String.self, forKey: .certificate),
             endpoints: try values.decodeIfPresent([Endpoint].self, forKey: .endpoints) ?? [],
             note: try values.decodeIfPresent(String.self, forKey: .note),
-            options: try values.decodeIfPresent(RuleOptions.self, forKey: .options))
+            options: try values.decodeIfPresent(RuleOptions.self, forKey: .options),
+            pool: try values.decodeIfPresent(PoolOptions.self, forKey: .pool))
     }
 }
 
@@ -53,7 +54,9 @@ extension Endpoint: Decodable {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         self.init(
             address: try values.decode(String.self, forKey: .address),
-            name: try values.decodeIfPresent(String.self, forKey: .name) ?? "")
+            name: try values.decodeIfPresent(String.self, forKey: .name) ?? "",
+            weight: try values.decodeIfPresent(Int.self, forKey: .weight) ?? 1,
+            tier: try values.decodeIfPresent(Int.self, forKey: .tier) ?? 0)
     }
 }
 

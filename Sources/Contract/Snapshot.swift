@@ -86,7 +86,7 @@ public struct Certificate: Equatable, Sendable, Codable {
 /// What a person, a label or a file asked for, linted and resolved: addresses instead of containers.
 public struct Rule: Equatable, Sendable, Encodable {
     enum CodingKeys: String, CodingKey {
-        case name, listeners, hosts, path, tls, certificate, endpoints, note, options
+        case name, listeners, hosts, path, tls, certificate, endpoints, note, options, pool
     }
 
     public enum TLS: String, Codable, Sendable {
@@ -114,10 +114,14 @@ public struct Rule: Equatable, Sendable, Encodable {
     public var note: String?
     /// What it does beside passing requests on; `nil` is nothing.
     public var options: RuleOptions?
+    /// How its endpoints share what comes; `nil`: each in turn, and nobody is ejected, while no endpoint has a weight
+    /// or tier of its own.
+    public var pool: PoolOptions?
 
     public init(
         name: String, listeners: [String] = [], hosts: [String] = [], path: String = "/", tls: TLS = .any,
-        certificate: String? = nil, endpoints: [Endpoint] = [], note: String? = nil, options: RuleOptions? = nil
+        certificate: String? = nil, endpoints: [Endpoint] = [], note: String? = nil, options: RuleOptions? = nil,
+        pool: PoolOptions? = nil
     ) {
         self.name = name
         self.listeners = listeners
@@ -128,20 +132,30 @@ public struct Rule: Equatable, Sendable, Encodable {
         self.endpoints = endpoints
         self.note = note
         self.options = options
+        self.pool = pool
     }
 }
 
 /// One address of a pool. Its address is its identity: counts and idle connections survive every change that keeps it.
 public struct Endpoint: Equatable, Hashable, Sendable, Encodable {
-    enum CodingKeys: String, CodingKey { case address, name }
+    enum CodingKeys: String, CodingKey { case address, name, weight, tier }
 
     /// `IPv4:port` or `[IPv6]:port`.
     public var address: String
     /// For people: the container's name, for instance.
     public var name: String
+    /// 0 to 1,000: what it gets beside the other endpoints; with 0 nobody new.
+    public var weight: Int
+    /// 0 is served first, a higher one while nobody of those below is usable. 0 to 7.
+    public var tier: Int
 
-    public init(address: String, name: String = "") {
+    public static let weightRange = 0...1_000
+    public static let tierRange = 0...7
+
+    public init(address: String, name: String = "", weight: Int = 1, tier: Int = 0) {
         self.address = address
         self.name = name
+        self.weight = weight
+        self.tier = tier
     }
 }

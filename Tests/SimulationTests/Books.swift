@@ -17,7 +17,7 @@ struct Books: Equatable, CustomStringConvertible {
         buffers = worker.buffers.lentCount
         tables = worker.tables.count { $0.revision != nil }
         tableHolds = worker.tables.reduce(0) { $0 + $1.exchangeCount }
-        inFlight = worker.endpoints.reduce(0) { $0 + Int($1.inFlight) }
+        inFlight = worker.exchangesAtEndpoints
         resumable = worker.resumable.count
     }
 

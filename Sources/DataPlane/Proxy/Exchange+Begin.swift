@@ -96,8 +96,12 @@ extension Worker {
         let count = route.endpointCount
         guard count > 0 else { return answer(index, .noEndpoint) }
         guard enterPool(index) else { return answer(index, .poolBusy) }
-        var candidates = Candidates(count: count, cursor: &cursors[route.id.index])
-        exchanges[index].firstCandidate = UInt32(candidates.next() ?? 0)
+        if route.hasPlan {
+            planTurn(index, route)
+        } else {
+            var candidates = Candidates(count: count, cursor: &cursors[route.id.index])
+            exchanges[index].firstCandidate = UInt32(candidates.next() ?? 0)
+        }
         if count > 1 { planRetries(index, route, route.id) }
         guard let head = forwardRequestHead(index) else { return answer(index, .headTooLarge) }
         appendWholeBody(index, to: head)

@@ -119,7 +119,7 @@ extension Worker {
             }
             let buffer = inputBuffer(upstream)
             switch receive(upstream, into: buffer) {
-            case .bytes: if exchanges[index].firstByte == 0 { exchanges[index].firstByte = loop.now }
+            case .bytes: if exchanges[index].firstByte == 0 { noteFirstByte(index) }
             case .wouldBlock:
                 releaseInputIfEmpty(upstream)
                 return true

@@ -1,3 +1,4 @@
+import Balancing
 import Bytes
 import Compression
 import HTTP
@@ -45,6 +46,9 @@ struct Exchange: BitwiseCopyable {
     /// Where in the pool the search began, and how many endpoints were tried.
     var firstCandidate: UInt32 = 0
     var attempts: UInt32 = 0
+    /// Its route has a plan, by which the endpoints are chosen; and its way through the pool.
+    var hasPlan = false
+    var turn = Turn()
 
     /// Bytes of the request head that still lie at the front of the client's input.
     var headBytes: UInt32 = 0

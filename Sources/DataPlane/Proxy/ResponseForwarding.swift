@@ -36,7 +36,10 @@ extension Worker {
         }
         let rules = exchanges[index].rules.intersection([.responseFields, .securityFields])
         let ruleBytes = rules.isEmpty ? 0 : Self.securityBytes + roomForResponseFields(index)
-        guard let output = roomForHead(exchanges[index].client, responseHead.byteCount + Self.addedBytes + ruleBytes)
+        let cookieBytes = exchanges[index].hasPlan ? Self.stickyBytes : 0
+        guard
+            let output = roomForHead(
+                exchanges[index].client, responseHead.byteCount + Self.addedBytes + ruleBytes + cookieBytes)
         else {
             upstreamFailed(index, .malformed)
             return false
@@ -129,6 +132,7 @@ extension Worker {
                 writeSecurityFields(index, present: security, output)
             }
         }
+        if exchanges[index].hasPlan { writeStickyCookie(index, output) }
         if recodes { writeRecoding(index, output) }
         if case .length(let count) = responseHead.framing, exchanges[index].recoding != .gzip {
             output.append("Content-Length: ")

@@ -31,12 +31,17 @@ extension Worker {
         let exchange = exchanges[index]
         guard !policy.causes.isDisjoint(with: cause), exchange.retryCount &+ 1 < policy.attempts,
             exchange.isReplayable, exchange.method.isIdempotent, exchange.interimCount == 0, !exchange.responseBegan,
-            exchange.attempts < Self.attemptLimit, hasCandidate(index),
+            hasCandidate(index),
             connections[exchange.upstream].output != nil
         else { return false }
         guard budgets[Int(exchange.route)].pay(now: loop.now) else {
             tally.retriesRefused.add()
             return false
+        }
+        if exchanges[index].hasPlan,
+            cause.contains(.status502) || cause.contains(.status503) || cause.contains(.status504)
+        {
+            judgeResponse(index, responseHead.status)
         }
         guard let head = detach(index) else { preconditionFailure("a request without bytes") }
         rewindRequest(index, head)

@@ -22,6 +22,7 @@ extension Worker {
             route, status: status, received: received, sent: sent,
             duration: isTimed ? loop.now &- exchanges[index].began : nil)
         guard endpoint != Connection.nobody, exchanges[index].responseBegan else { return }
+        if exchanges[index].hasPlan, exchanges[index].end == .complete { judgeResponse(index, status) }
         let (connected, firstByte) = (exchanges[index].connected, exchanges[index].firstByte)
         tally.endpoints.finish(
             endpoint, status: status, received: received, sent: sent,
@@ -29,7 +30,10 @@ extension Worker {
     }
 
     /// The exchange's endpoint took the connection and did not bring a whole response.
-    func countFailure(_ index: UInt32) { tally.endpoints.add(.failures, of: exchanges[index].endpoint) }
+    func countFailure(_ index: UInt32) {
+        tally.endpoints.add(.failures, of: exchanges[index].endpoint)
+        judge(index, failed: true)
+    }
 
     func countHandshake(_ session: TLSSession) {
         if session.negotiatedVersion == 0x0304 { tally.handshakesTLS13.add() } else { tally.handshakesTLS12.add() }

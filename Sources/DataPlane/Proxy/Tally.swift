@@ -26,6 +26,10 @@ public final class Tally: Sendable {
     public let upstreamRetries = Counter()
     /// Requests that would have gone to another endpoint if the budget of their route had allowed it.
     public let retriesRefused = Counter()
+    /// Endpoints that were ejected for their answers, that came back; choices that set opinions about health aside.
+    public let ejections = Counter()
+    public let readmissions = Counter()
+    public let panicChoices = Counter()
     /// Requests that were held until they were whole; that were streamed because they were longer than their rule
     /// holds, or because the worker held too much; bytes of memory that are held now.
     public let requestsBuffered = Counter()
@@ -101,6 +105,8 @@ public final class Tally: Sendable {
             ("upstream_malformed_total", upstreamMalformed.current),
             ("upstream_retries_total", upstreamRetries.current),
             ("upstream_retries_refused_total", retriesRefused.current),
+            ("endpoint_ejections_total", ejections.current), ("endpoint_readmissions_total", readmissions.current),
+            ("pool_panic_choices_total", panicChoices.current),
             ("requests_buffered_total", requestsBuffered.current),
             ("requests_beyond_buffer_total", requestsBeyondBuffer.current),
             ("requests_beyond_worker_buffer_total", requestsBeyondWorkerBuffer.current),

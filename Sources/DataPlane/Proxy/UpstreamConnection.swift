@@ -22,20 +22,12 @@ extension Worker {
     /// connect can begin. `head` is what will be sent.
     func takeUpstream(_ index: UInt32, _ head: Buffer, _ choice: UpstreamChoice) {
         let view = tables[Int(exchanges[index].table)].view
-        let list = view.endpoints(of: view.route(RouteID(number: exchanges[index].route)))
-        let count = UInt32(list.count)
+        let route = view.route(RouteID(number: exchanges[index].route))
+        let list = view.endpoints(of: route)
         if exchanges[index].chosen == 0 { exchanges[index].chosen = loop.now }
         exchanges[index].connected = 0
-        while exchanges[index].attempts < min(count, Self.attemptLimit) {
-            let place = (exchanges[index].firstCandidate &+ exchanges[index].attempts) % count
-            let endpoint = list[Int(place)]
-            exchanges[index].attempts += 1
+        while let endpoint = exchanges[index].hasPlan ? balance(index, view, route) : nextInTurn(index, list) {
             exchanges[index].endpoint = endpoint.number
-            // The next request begins behind what this one takes, or a neighbour of a dead endpoint gets two shares.
-            // Not behind a retry: of two endpoints the failing one would always be the first.
-            if exchanges[index].attempts > 1, exchanges[index].retryCount == 0 {
-                Candidates.advance(&cursors[Int(exchanges[index].route)], past: Int(place))
-            }
             if choice == .pooledOrFresh, let pooled = takePooled(endpoint.number) {
                 tally.upstreamReused.add()
                 connections[pooled].phase = .exchanging
@@ -57,16 +49,37 @@ extension Worker {
             }
             tally.upstreamConnectFailures.add()
             tally.endpoints.add(.connectFailures, of: endpoint.number)
+            judge(index, failed: true)
         }
         buffers.give(head)
+        guard exchanges[index].attempts > 0 else {
+            tally.noEndpoint.add()
+            return answer(index, .noEndpoint)
+        }
         answer(index, .connectFailed)
+    }
+
+    /// The next of a pool without a plan: each has its turn.
+    @inline(__always)
+    private func nextInTurn(_ index: UInt32, _ list: EndpointList) -> EndpointID? {
+        let count = UInt32(list.count)
+        guard exchanges[index].attempts < min(count, Self.attemptLimit) else { return nil }
+        let place = (exchanges[index].firstCandidate &+ exchanges[index].attempts) % count
+        exchanges[index].attempts += 1
+        // The next request begins behind what this one takes, or a neighbour of a dead endpoint gets two shares.
+        // Not behind a retry: of two endpoints the failing one would always be the first.
+        if exchanges[index].attempts > 1, exchanges[index].retryCount == 0 {
+            Candidates.advance(&cursors[Int(exchanges[index].route)], past: Int(place))
+        }
+        return list[Int(place)]
     }
 
     private func attach(_ upstream: UInt32, to index: UInt32, _ head: Buffer) {
         connections[upstream].exchange = index
         connections[upstream].output = head
         exchanges[index].upstream = upstream
-        endpoints[Int(connections[upstream].endpoint)].inFlight += 1
+        loads[Int(connections[upstream].endpoint)].inFlight += 1
+        if exchanges[index].hasPlan { pools[Int(exchanges[index].route)].inFlight += 1 }
         tally.endpoints.add(.inFlight, of: connections[upstream].endpoint)
     }
 
@@ -149,7 +162,8 @@ extension Worker {
         let upstream = exchanges[index].upstream
         let head = connections[upstream].output
         connections[upstream].output = nil
-        endpoints[Int(connections[upstream].endpoint)].inFlight -= 1
+        loads[Int(connections[upstream].endpoint)].inFlight -= 1
+        if exchanges[index].hasPlan { pools[Int(exchanges[index].route)].inFlight -= 1 }
         tally.endpoints.subtract(.inFlight, of: connections[upstream].endpoint)
         exchanges[index].upstream = Connection.nobody
         closeUpstream(upstream)
@@ -160,7 +174,8 @@ extension Worker {
     func releaseUpstream(_ index: UInt32, canPool: Bool) {
         let upstream = exchanges[index].upstream
         guard upstream != Connection.nobody else { return }
-        endpoints[Int(connections[upstream].endpoint)].inFlight -= 1
+        loads[Int(connections[upstream].endpoint)].inFlight -= 1
+        if exchanges[index].hasPlan { pools[Int(exchanges[index].route)].inFlight -= 1 }
         tally.endpoints.subtract(.inFlight, of: connections[upstream].endpoint)
         exchanges[index].upstream = Connection.nobody
         if canPool { poolOrClose(upstream) } else { closeUpstream(upstream) }
@@ -180,10 +195,10 @@ extension Worker {
         case .refused, .connectTimeout:
             tally.upstreamConnectFailures.add()
             tally.endpoints.add(.connectFailures, of: exchanges[index].endpoint)
+            judge(index, failed: true)
             if failure == .connectTimeout { tally.timeouts.count(.connect) }
             guard let head = detach(index) else { preconditionFailure("a connect without a request") }
-            guard exchanges[index].retries.causes.contains(.connect), exchanges[index].attempts < Self.attemptLimit,
-                hasCandidate(index)
+            guard exchanges[index].retries.causes.contains(.connect), hasCandidate(index)
             else {
                 buffers.give(head)
                 if failure == .connectTimeout { exchanges[index].end = .connectTimeout }
@@ -226,6 +241,7 @@ extension Worker {
     func hasCandidate(_ index: UInt32) -> Bool {
         let view = tables[Int(exchanges[index].table)].view
         let route = view.route(RouteID(number: exchanges[index].route))
-        return exchanges[index].attempts < UInt32(route.endpointCount)
+        let limit = exchanges[index].hasPlan ? UInt32(Turn.limit) : Self.attemptLimit
+        return exchanges[index].attempts < min(UInt32(route.endpointCount), limit)
     }
 }

@@ -92,7 +92,8 @@ extension Worker {
             switch connections[index].role {
             case .client: clientTimedOut(index)
             case .upstream: upstreamTimedOut(index)
-            case .listener, .bell: break
+            case .bell: readmitEjected()
+            case .listener: break
             }
         }
         expired.removeAll(keepingCapacity: true)
@@ -120,8 +121,10 @@ extension Worker {
         securePort = revision.securePort
         trust(revision.trusted)
         while endpoints.count < revision.table.endpointIDLimit { endpoints.append(EndpointState()) }
+        adoptEndpoints(slot.view)
         while cursors.count < revision.table.routeIDLimit { cursors.append(UInt32(truncatingIfNeeded: cursors.count)) }
         while budgets.count < revision.table.routeIDLimit { budgets.append(RetryBudget()) }
+        while pools.count < revision.table.routeIDLimit { pools.append(PoolState(cursor: random.next())) }
         closePooled(notIn: slot.view)
         if old != currentTable, old < tables.count { releaseTable(old) }
         tally.tableChanges.add()

@@ -108,6 +108,19 @@ public final class Worker {
     /// By route number, as the cursors: a change of the rule's options or endpoints fills none. A number that goes to
     /// another rule brings at most one budget's savings with it.
     var budgets: [RetryBudget] = []
+    /// By endpoint number: what choosing goes by; the state of ejection; whose it is.
+    var loads: [EndpointLoad] = []
+    var ejections: [OutlierEjection] = []
+    var identities: [UInt64] = []
+    /// Endpoints that are ejected, by number.
+    var ejected: [UInt32] = []
+    /// By route number, of those with a plan.
+    var pools: [PoolState] = []
+    /// Another one whenever the bars of any endpoint have changed.
+    var poolEpoch: UInt32 = 0
+    var random: WeakRandom
+    /// The bell's place, whose deadline is the worker's own.
+    let bellPlace: UInt32
     var listeners: [ListenerState] = []
     /// Clients with something to do that no event will announce: a request that came behind another, for instance.
     var resumable: [Token] = []
@@ -159,9 +172,11 @@ public final class Worker {
         exchanges = Slab(capacity: Self.slotCapacity)
         requestIDs = RequestIDs(buffers.take(.small))
         self.log = log
-        apply(settings)
+        random = WeakRandom(seed: simulation == nil ? System.random64() : 1)
         let bell = Connection(socket: inbox.descriptor, role: .bell, phase: .open)
         guard let token = connections.admit(bell) else { preconditionFailure("a new slab is full") }
+        bellPlace = token.index
+        apply(settings)
         try loop.poller.addLevelTriggered(inbox.descriptor, token: token.raw)
     }
 
@@ -199,7 +214,6 @@ struct EndpointState: BitwiseCopyable {
     /// The most recently used pooled connection: reused first, so that the others can grow old and go.
     var firstPooled = Connection.nobody
     var pooledCount: UInt32 = 0
-    var inFlight: UInt32 = 0
 }
 
 struct ListenerState {

@@ -18,6 +18,10 @@ let nobody = UInt32.max
     @usableFromInline var presence = 0
     /// ``RouteOptions``
     @usableFromInline var options = 0
+    /// ``RoutePool``
+    var balanced = 0
+    /// Words of plans.
+    var plans = 0
     /// ``AddressBoundary``
     var boundaries = 0
     /// ``FieldChange``

@@ -35,6 +35,8 @@ final class CompiledRule: Sendable {
     let name: [UInt8]
     let note: [UInt8]
     let options: CompiledOptions?
+    /// `nil`: each endpoint in turn.
+    let pool: CompiledPool?
     let listeners: UInt64
     let farListeners: [UInt32]
     let flags: Binding.Flags
@@ -73,7 +75,10 @@ final class CompiledRule: Sendable {
         if rule.listeners.isEmpty { flags.insert(.everywhere) }
         self.flags = flags
         self.registry = registry
-        endpoints = registry.holdEndpoints(addresses)
+        let asked = try CompiledPool.asked(of: rule)
+        let endpoints = registry.holdEndpoints(addresses)
+        self.endpoints = endpoints
+        pool = asked.map { CompiledPool($0, rule, addresses, endpoints) }
         id = registry.holdRoute(rule.name)
     }
 

@@ -45,11 +45,15 @@ public struct Route: Sendable, BitwiseCopyable {
     @usableFromInline let noteCount: UInt32
     /// Which of the table's options, or `nobody`.
     @usableFromInline let options: UInt32
+    /// Which of the table's pools, or `nobody`.
+    @usableFromInline let pool: UInt32
 
     /// Zero means: the rule exists and nothing serves it now. Answer: 503.
     @inlinable public var endpointCount: Int { Int(endpointsCount) }
     /// Whether the rule does anything beside passing requests on.
     @inlinable public var hasOptions: Bool { options != .max }
+    /// Whether its endpoints are chosen by a plan; without one each has its turn.
+    @inlinable public var hasPlan: Bool { pool != .max }
     /// Whether the rule says why nothing serves it.
     @inlinable public var hasNote: Bool { noteCount > 0 }
 }

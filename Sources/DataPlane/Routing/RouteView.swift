@@ -43,6 +43,16 @@ public struct RouteView: @unchecked Sendable, BitwiseCopyable {
         return unsafe all[Int(route.options)]
     }
 
+    /// What a ``Pool`` of a route with a plan reads.
+    @_lifetime(borrow self)
+    public func plan(of route: Route) -> Span<UInt32> {
+        precondition(route.hasPlan, "a route without a plan")
+        let pool = balanced(route.pool)
+        let start = unsafe (base + header.pointee.plans).assumingMemoryBound(to: UInt32.self) + Int(pool.planStart)
+        let span = unsafe Span(_unsafeStart: start, count: Int(pool.planCount))
+        return unsafe _overrideLifetime(span, borrowing: self)
+    }
+
     /// Whether the endpoint is in a pool of this table.
     @inlinable public func contains(_ id: EndpointID) -> Bool {
         guard id.index < endpointIDLimit else { return false }
@@ -128,6 +138,7 @@ extension RouteView {
     func binding(_ index: UInt32) -> Binding { unsafe read(header.pointee.bindings, index) }
     func farListener(_ index: UInt32) -> UInt32 { unsafe read(header.pointee.farListeners, index) }
 
+    func balanced(_ index: UInt32) -> RoutePool { unsafe read(header.pointee.balanced, index) }
     func boundary(_ index: UInt32) -> AddressBoundary { unsafe read(header.pointee.boundaries, index) }
     func fieldChange(_ index: UInt32) -> FieldChange { unsafe read(header.pointee.changes, index) }
 

@@ -12,6 +12,8 @@ struct TableWriter {
     var optionsCount = 0
     var boundaryCount = 0
     var changeCount = 0
+    var balancedCount = 0
+    var planCount = 0
     /// Rules that lost a place to another, in the order they came.
     private(set) var conflicts: [Conflict] = []
 
@@ -28,17 +30,23 @@ struct TableWriter {
     init(rules: [CompiledRule], records: [EndpointRecord], hashing: Hashing) {
         var header = ArenaHeader()
         var (pools, bindings, far, text, routes, endpoints, transports) = (0, 0, 0, 0, 0, 0, 0)
-        var (options, boundaries, changes) = (0, 0, 0)
+        var (options, boundaries, changes, balanced, plans) = (0, 0, 0, 0, 0)
         for rule in rules {
             if let more = rule.options {
                 options += 1
                 boundaries += more.boundaries.count
                 changes += more.changes.count
             }
+            if let pool = rule.pool {
+                balanced += 1
+                plans += pool.wordCount
+            }
             pools += rule.endpoints.count
             bindings += rule.places.count
             far += rule.farListeners.count
-            text += (rule.name.count + rule.note.count + (rule.options?.text.count ?? 0) + 7) & ~7
+            text +=
+                (rule.name.count + rule.note.count + (rule.options?.text.count ?? 0) + (rule.pool?.text.count ?? 0) + 7)
+                & ~7
             text += (rule.hostText.count + rule.path.count) * 8
             routes = max(routes, rule.id.index + 1)
             for endpoint in rule.endpoints { endpoints = max(endpoints, endpoint.index + 1) }
@@ -65,6 +73,8 @@ struct TableWriter {
         header.options = section(RouteOptions.self, options)
         header.boundaries = section(AddressBoundary.self, boundaries)
         header.changes = section(FieldChange.self, changes)
+        header.balanced = section(RoutePool.self, balanced)
+        header.plans = section(UInt32.self, plans)
         header.text = section(UInt8.self, text)
         header.size = size
         header.routeLimit = UInt32(routes)
@@ -95,6 +105,7 @@ struct TableWriter {
         let name = append(bytes: rule.name)
         let note = append(bytes: rule.note)
         let options = add(rule.options)
+        let pool = add(rule.pool)
         textCount = (textCount + 7) & ~7
         let (endpoints, farListeners) = (rule.endpoints, rule.farListeners)
         arena.copy(endpoints.span, at: header.pools, poolCount)
@@ -102,7 +113,7 @@ struct TableWriter {
             Route(
                 id: rule.id, endpointsStart: UInt32(poolCount), endpointsCount: UInt32(rule.endpoints.count),
                 nameStart: name, nameCount: UInt32(rule.name.count), noteStart: note,
-                noteCount: UInt32(rule.note.count), options: options),
+                noteCount: UInt32(rule.note.count), options: options, pool: pool),
             at: header.routes, rule.id.index)
         poolCount += rule.endpoints.count
         for endpoint in endpoints {

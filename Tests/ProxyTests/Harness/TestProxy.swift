@@ -220,7 +220,7 @@ struct Books: Sendable, CustomStringConvertible {
         listeners = worker.listeners.count { $0.isOpen }
         tables = worker.tables.count { $0.revision != nil }
         tableHolds = worker.tables.reduce(0) { $0 + $1.exchangeCount }
-        inFlight = worker.endpoints.reduce(0) { $0 + Int($1.inFlight) }
+        inFlight = worker.exchangesAtEndpoints
         lent = worker.buffers.lentCount
         deflating = worker.deflaters.lentCount
         // The text of request IDs; the second in the log; lines that wait to be written; records of exchanges.

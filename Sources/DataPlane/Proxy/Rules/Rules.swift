@@ -61,7 +61,7 @@ extension Worker {
     }
 
     /// Notes who asks and how it came, which rules are about: the client, or whom it speaks for when it is trusted.
-    private func noteAsker(_ index: UInt32) {
+    func noteAsker(_ index: UInt32) {
         let client = exchanges[index].client
         exchanges[index].asker = connections[client].peer
         exchanges[index].cameByTLS = connections[client].session != nil
