@@ -53,7 +53,6 @@ extension Worker {
         }
         buffers.give(head)
         guard exchanges[index].attempts > 0 else {
-            tally.noEndpoint.add()
             return answer(index, .noEndpoint)
         }
         answer(index, .connectFailed)
