@@ -39,7 +39,7 @@ extension FileReader {
         let name = reader.text("name", of: fields)
         let hosts = reader.texts("hosts", of: fields)
         let path = reader.text("path", of: fields) ?? "/"
-        let endpoints = reader.texts("endpoints", of: fields)
+        let endpoints = reader.endpoints(of: fields)
         let listeners = reader.texts("listeners", of: fields)
         let tls = reader.text("tls", of: fields)
         let kind = kind(of: listeners, fields)
@@ -51,8 +51,13 @@ extension FileReader {
         var rule = RuleDeclaration(
             name: name, kind: kind, listeners: unique(listeners, of: "listener", fields),
             hosts: unique(hosts, of: "host", fields), path: path,
-            target: .addresses(unique(endpoints, of: "endpoint", fields)), options: options,
+            target: .addresses(unique(endpoints.map { ($0.text, $0.position) }, of: "endpoint", fields)),
+            options: options,
             place: reader.place(fields.position))
+        rule.pool = reader.pool(fields)
+        for endpoint in endpoints where endpoint.share != EndpointShare() && rule.shares[endpoint.text] == nil {
+            rule.shares[endpoint.text] = endpoint.share
+        }
         switch kind {
         case .http:
             if !fields.has("hosts"), !fields.guesses.contains("hosts") {

@@ -17,22 +17,27 @@ extension LabelReader {
         }
     }
 
-    /// - Returns: `nil` when nothing was asked for. What is wrong is reported, and makes the group faulty.
-    mutating func options(_ labels: [OptionLabel], path: String, in group: inout Group) -> RuleOptions? {
-        guard !labels.isEmpty else { return nil }
+    /// - Returns: `nil` where nothing was asked for. What is wrong is reported, and makes the group faulty.
+    mutating func options(_ labels: [OptionLabel], path: String, in group: inout Group) -> (
+        rule: RuleOptions?, pool: PoolOptions?
+    ) {
+        guard !labels.isEmpty else { return (nil, nil) }
         for label in labels where label.value.utf8.count > LabelGrammar.valueLimit {
             report(
                 "too-large", key: label.key, found: "found a value of \(label.value.utf8.count) bytes",
                 wanted: "wanted at most \(LabelGrammar.valueLimit)")
             group.isFaulty = true
-            return nil
+            return (nil, nil)
         }
         // Lines count the labels, so that a diagnosis finds back to its own.
         let items = labels.enumerated().map { ($0.element.path[...], $0.element.value, $0.offset + 1) }
         var reader = SectionReader(path: "")
         let written = tree(items, of: Schema.optionsSection)
-        guard let fields = reader.fields(written, as: Schema.optionsSection, subject: name) else { return nil }
+        guard let fields = reader.fields(written, as: Schema.optionsSection, subject: name) else {
+            return (nil, nil)
+        }
         let options = reader.ruleOptions(of: fields, path: path)
+        let pool = reader.pool(fields)
         for diagnosis in reader.diagnoses {
             guard case .file(_, let line, _) = diagnosis.place, labels.indices.contains(line - 1) else { continue }
             report(
@@ -40,7 +45,7 @@ extension LabelReader {
                 wanted: diagnosis.wanted)
         }
         if reader.errorCount > 0 { group.isFaulty = true }
-        return options
+        return (options, pool)
     }
 
     private typealias Item = (path: ArraySlice<String>, value: String, line: Int)

@@ -71,13 +71,16 @@ extension LabelReader {
             case "off": .off
             case let name?: .certificate(name)
             }
-        return RuleDeclaration(
+        var rule = RuleDeclaration(
             name: group.name.isEmpty ? baseName : group.name, kind: group.kind, listeners: texts("listeners"),
             hosts: texts("hosts"), path: path ?? "/", tls: tls,
             target: .container(id: id, port: number("port"), network: texts("network").first),
-            listenPort: number("listen"), options: options,
+            listenPort: number("listen"), options: options.rule,
             place: .label(
                 container: Shown.plain(name), key: keys["hosts"] ?? keys["listeners"] ?? keys["listen"] ?? stem))
+        rule.pool = options.pool
+        rule.share = EndpointShare(weight: number("weight") ?? 1, tier: number("tier") ?? 0)
+        return rule
     }
 
     /// The short form speaks of one host, and means what the long form calls hosts.

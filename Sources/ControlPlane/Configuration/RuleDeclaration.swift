@@ -1,5 +1,16 @@
 public import Contract
 
+/// What an endpoint gets beside the others of its pool, and when it serves at all.
+public struct EndpointShare: Equatable, Sendable {
+    public var weight: Int
+    public var tier: Int
+
+    public init(weight: Int = 1, tier: Int = 0) {
+        self.weight = weight
+        self.tier = tier
+    }
+}
+
 /// A rule as it was asked for, before containers are resolved to addresses.
 public struct RuleDeclaration: Equatable, Sendable {
     public enum Kind: String, Sendable, CaseIterable { case http, tcp, udp }
@@ -32,6 +43,11 @@ public struct RuleDeclaration: Equatable, Sendable {
     public var listenPort: Int?
     /// What it does beside passing requests on; `nil` is nothing.
     public var options: RuleOptions?
+    /// How its endpoints share what comes; `nil`: each has its turn.
+    public var pool: PoolOptions?
+    /// Of the container, or by address; standard where it is left out.
+    public var share = EndpointShare()
+    public var shares: [String: EndpointShare] = [:]
     public var place: Place
 
     public init(

@@ -94,6 +94,7 @@ extension Schema {
         Field(
             "maxPending", .integer(Limits.countRange), standard: "limits.pendingPerPool",
             says: "Exchanges that wait for a response to begin; 0 means no limit. Answer: 503."),
+        Field("pool", .section(pool), says: "How its endpoints share what comes, and when one is left alone."),
         Field("retries", .section(retries), says: "When a request is sent to a second endpoint."),
         Field("timeouts", .section(ruleTimeouts), says: "Waits of its own, in place of the edge's."),
         Field("stripPrefix", .text, says: "true (the rule's path) or a path: taken off in front for the upstream."),

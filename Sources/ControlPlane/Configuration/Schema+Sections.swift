@@ -77,12 +77,15 @@ enum Schema {
             hosts, path, listeners, ruleTLS,
             Field(
                 "endpoints", alias: "endpoint", .several(.endpoint, limit: listLimit), standard: "required",
-                says: "Where its traffic goes: IPv4:port, [IPv6]:port or name:port."),
+                says:
+                    "Where its traffic goes: IPv4:port, [IPv6]:port or name:port; or mappings with address, weight, tier."
+            ),
         ] + options)
 
-    static let shortLabels = Section(title: "the short form", fields: [host, path, port, ruleTLS, network] + options)
+    static let shortLabels = Section(
+        title: "the short form", fields: [host, path, port, ruleTLS, network, weight, tier] + options)
     static let httpLabels = Section(
-        title: "an http rule", fields: [hosts, path, port, network, ruleTLS, listeners] + options)
+        title: "an http rule", fields: [hosts, path, port, network, ruleTLS, listeners, weight, tier] + options)
     static let streamLabels = Section(
         title: "a tcp or udp rule",
         fields: [

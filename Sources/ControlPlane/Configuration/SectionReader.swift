@@ -189,7 +189,7 @@ struct SectionReader {
         return texts
     }
 
-    private mutating func scalar(
+    mutating func scalar(
         _ written: Written, as type: FieldType, name: String, subject: String
     ) -> ScalarReader.Value? {
         guard case .text(let text, let isQuoted) = written.content, isQuoted || !written.isNothing else {

@@ -144,7 +144,10 @@ extension DesiredState {
             for: record, wish: wish,
             surroundings: .init(hostAddress: engine.hostAddress, routes: routes),
             container: { id in engine.containers.first { $0.id == id || $0.name == id } })
-        return (Member(order, choice.endpoint, readiness, choice.endpoint == nil ? choice.reason : ""), choice)
+        var endpoint = choice.endpoint
+        endpoint?.weight = rule.share.weight
+        endpoint?.tier = rule.share.tier
+        return (Member(order, endpoint, readiness, choice.endpoint == nil ? choice.reason : ""), choice)
     }
 
     /// Equal kind, hosts, path and listeners make one pool.
@@ -179,7 +182,9 @@ extension DesiredState {
     private func tellOfDifferences(_ shares: [ContainerReading.Share], _ name: String, _ outcome: inout Outcome) {
         let first = shares[0].declaration
         for share in shares.dropFirst()
-        where share.declaration.tls != first.tls || share.declaration.options != first.options {
+        where share.declaration.tls != first.tls || share.declaration.options != first.options
+            || share.declaration.pool != first.pool
+        {
             let what = share.declaration.tls != first.tls ? "another \"tls\"" : "other options"
             outcome.diagnoses.append(
                 Diagnosis(

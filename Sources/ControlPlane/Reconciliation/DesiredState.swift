@@ -124,11 +124,12 @@ public struct DesiredState {
     private func staticMembers(
         _ text: String, at index: Int, _ declaration: RuleDeclaration, _ sources: Sources, _ outcome: inout Outcome
     ) -> [Member] {
+        let share = declaration.shares[text] ?? EndpointShare()
         func member(_ address: String?, _ note: String) -> Member {
             let order = String(index)
             return Member(
                 String(repeating: "0", count: max(0, 6 - order.count)) + order,
-                address.map { Endpoint(address: $0, name: text) }, .ready, note)
+                address.map { Endpoint(address: $0, name: text, weight: share.weight, tier: share.tier) }, .ready, note)
         }
         guard let (host, port) = Self.hostAndPort(text) else {
             outcome.diagnoses.append(

@@ -35,6 +35,7 @@ struct RuleLinter {
         guard !rule.hosts.isEmpty else { return nil }
         (rule.tls, rule.certificate) = security(candidate, rule.hosts, &diagnoses)
         rule.options = declaration.options
+        rule.pool = declaration.pool
         (rule.endpoints, rule.note) = Self.pool(candidate.members)
         return rule
     }
