@@ -1,5 +1,6 @@
 import Glibc
 import Kernel
+import TestKit
 import Testing
 
 @Suite("Child processes", .timeLimit(.minutes(1)))
@@ -12,7 +13,7 @@ struct ChildProcessTests {
         let (ours, theirs) = try PacketSocket.pair()
         let pid: CInt
         do {
-            pid = try ChildProcess.spawn(
+            pid = try spawn(
                 ProgramStart(
                     path: "/bin/sh", arguments: ["-c", script], directory: directory, identity: identity),
                 descriptors: [null.raw, 1, 2, theirs.raw] + extra)
@@ -58,7 +59,7 @@ struct ChildProcessTests {
         // Given so that each one's target is likely another's source.
         let list = [a.raw, b.raw, c.raw, d.raw].sorted(by: >)
         let null = try ChildProcess.openNull()
-        let pid = try ChildProcess.spawn(
+        let pid = try spawn(
             ProgramStart(path: "/bin/sh", arguments: ["-c", "printf 5 >&5; printf 6 >&6; printf 3 >&3; printf 4 >&4"]),
             descriptors: [null.raw, 1, 2] + list)
         #expect(try ended(pid) == .exited(code: 0))
@@ -121,10 +122,10 @@ struct ChildProcessTests {
         }
         // Written by another program: a descriptor of ours would pass to whatever other tests start at this moment, and
         // a file that somebody may write is not executed.
-        let copying = try ChildProcess.spawn(
+        let copying = try spawn(
             ProgramStart(path: "/bin/cp", arguments: ["/bin/sleep", folder + "/sleep"]), descriptors: [-1, 1, 2])
         #expect(try ended(copying) == .exited(code: 0))
-        let pid = try ChildProcess.spawn(
+        let pid = try spawn(
             ProgramStart(
                 path: folder + "/sleep", arguments: ["0"], identity: Identity(user: 61_801, group: 61_801)),
             descriptors: [-1, 1, 2])
@@ -134,7 +135,7 @@ struct ChildProcessTests {
     @Test("that cannot be executed are told at once, and leave nothing to reap")
     func missing() {
         do {
-            _ = try ChildProcess.spawn(ProgramStart(path: "/nowhere/kontainers-edge"), descriptors: [-1, -1, -1])
+            _ = try spawn(ProgramStart(path: "/nowhere/kontainers-edge"), descriptors: [-1, -1, -1])
             Issue.record("it started")
         } catch {
             #expect(error.step == .execute && error.cause.isMissing)
@@ -147,7 +148,7 @@ struct ChildProcessTests {
     @Test("are never confused with process groups")
     func groups() throws {
         // Were 0 or -1 passed on, this process and the child would not live to tell.
-        let pid = try ChildProcess.spawn(ProgramStart(path: "/bin/sleep", arguments: ["60"]), descriptors: [-1, 1, 2])
+        let pid = try spawn(ProgramStart(path: "/bin/sleep", arguments: ["60"]), descriptors: [-1, 1, 2])
         for pid in [0, -1] as [CInt] {
             ChildProcess.signal(pid, .terminate)
             ChildProcess.kill(pid)
@@ -181,4 +182,9 @@ struct IdentityTests {
         #expect(throws: Identity.Failure.noSuchGroup("no-such-group")) { try Identity.named("root:no-such-group") }
         #expect(throws: Identity.Failure.noSuchGroup("")) { try Identity.named("root:") }
     }
+}
+
+/// Starts a program while no test counts on closes that its copies of descriptors would delay.
+private func spawn(_ start: ProgramStart, descriptors: [CInt]) throws(SpawnError) -> CInt {
+    try uncopied { () throws(SpawnError) in try ChildProcess.spawn(start, descriptors: descriptors) }
 }

@@ -27,14 +27,13 @@ private final class ScarceEdge {
         let edge =
             try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
             .split(separator: "/").dropLast().map { "/" + $0 }.joined() + "/kontainers-edge"
-        process = try ChildProcess.spawn(
-            ProgramStart(
-                path: "/bin/sh",
-                arguments: [
-                    "-c", "ulimit -n \(descriptors); exec \"$0\" --snapshot \"$1\" --workers 1 --user root", edge,
-                    folder("snapshot.json"),
-                ]),
-            descriptors: [null.raw, null.raw, null.raw])
+        let start = ProgramStart(
+            path: "/bin/sh",
+            arguments: [
+                "-c", "ulimit -n \(descriptors); exec \"$0\" --snapshot \"$1\" --workers 1 --user root", edge,
+                folder("snapshot.json"),
+            ])
+        process = try uncopied { try ChildProcess.spawn(start, descriptors: [null.raw, null.raw, null.raw]) }
         address = SocketAddress(ipv4: 0x7f00_0001, port: UInt16(port))
         try waitUntil("the edge listens") { (try? Peer(to: address)) != nil }
     }

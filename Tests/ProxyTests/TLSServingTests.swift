@@ -162,9 +162,11 @@ final class TLSPeer {
         guard fcntl(socket, F_SETFL, 0) == 0 else { throw PeerFault.failed(errno) }
         let silence = try System.openForAppending("/dev/null")
         let arguments = ["-quiet", "-connect", server, "-servername", "site.test"]
-        program = try ChildProcess.spawn(
-            ProgramStart(path: "/usr/bin/openssl", arguments: ["s_client"] + arguments),
-            descriptors: [socket, socket, silence.raw])
+        program = try uncopied {
+            try ChildProcess.spawn(
+                ProgramStart(path: "/usr/bin/openssl", arguments: ["s_client"] + arguments),
+                descriptors: [socket, socket, silence.raw])
+        }
     }
 
     deinit {

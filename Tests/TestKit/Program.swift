@@ -84,7 +84,7 @@ public final class Program: Sendable {
         var settings: [UnsafeMutablePointer<CChar>?] = unsafe environment.map { unsafe strdup($0) } + [nil]
         defer { unsafe (words + settings).forEach { unsafe free($0) } }
         var pid: Int32 = 0
-        let code = unsafe posix_spawn(&pid, path, &actions, &attributes, &words, &settings)
+        let code = uncopied { unsafe posix_spawn(&pid, path, &actions, &attributes, &words, &settings) }
         guard code == 0 else { throw RawConnection.Failure.system(code) }
         return pid
     }
