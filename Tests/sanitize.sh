@@ -6,8 +6,8 @@ set -eu
 
 cd "$(dirname "$0")/.."
 export KONTAINERS_PLANE=data
-# Leaks are the tests' own business, which count slots and buffers.
-export ASAN_OPTIONS=detect_leaks=0
+export ASAN_OPTIONS=detect_leaks=1
+export LSAN_OPTIONS=suppressions=$PWD/Tests/leak-sanitizer.txt
 export TSAN_OPTIONS=suppressions=$PWD/Tests/thread-sanitizer.txt
 for sanitizer in ${*:-address thread}; do
     scratch=.build-$sanitizer
