@@ -15,7 +15,7 @@ extension Schema {
                 says: "Exchanges in a window without which its ratio says nothing."),
             Field("window", .duration(100...3_600_000), standard: "10s", says: "Over which the ratio is taken."),
             Field(
-                "base", .duration(100...3_600_000), standard: "10s", says: "The first ejection; each is twice as long."),
+                "base", .duration(100...3_600_000), standard: "10s", says: "The first ejection; the next: twice it."),
             Field("longest", .duration(100...86_400_000), standard: "5m", says: "The longest ejection."),
             Field("cap", .integer(0...100), standard: "50", says: "Percent of the pool that may be ejected."),
             Field(

@@ -78,7 +78,7 @@ enum Schema {
             Field(
                 "endpoints", alias: "endpoint", .several(.endpoint, limit: listLimit), standard: "required",
                 says:
-                    "Where its traffic goes: IPv4:port, [IPv6]:port or name:port; or mappings with address, weight, tier."
+                    "Where its traffic goes: IPv4:port, [IPv6]:port or name:port; or with weight and tier."
             ),
         ] + options)
 
