@@ -22,13 +22,14 @@ flags="$flags -enable-upcoming-feature InternalImportsByDefault -enable-upcoming
 flags="$flags -sanitize=fuzzer,address -use-ld=lld -I $build"
 
 # The modules are compiled from their sources, so that the fuzzer sees every branch of them.
-for module in Platform/Bytes Protocols/HTTP Protocols/HTTP1 Protocols/ProxyProtocol Contract DataPlane/Routing; do
+for module in Platform/Bytes Protocols/HTTP Protocols/HTTP1 Protocols/ProxyProtocol Contract \
+    DataPlane/Balancing DataPlane/Routing; do
     name=${module##*/}
     swiftc $flags -wmo -enable-testing -module-name "$name" -emit-module -emit-module-path "$build/$name.swiftmodule" \
         -c -o "$build/$name.o" Sources/$module/*.swift
 done
 
-routing="$build/Bytes.o $build/Contract.o $build/Routing.o"
+routing="$build/Bytes.o $build/Contract.o $build/Balancing.o $build/Routing.o"
 for target in $targets; do
     case $target in
     proxy) reading=Tests/ProxyProtocolTests/Headers.swift modules="$build/Bytes.o $build/ProxyProtocol.o" ;;
