@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from harness import counters, link, place, probe, processes
+from harness import counters, frame, link, place, probe, processes
 from harness.backend import Backend
 
 EPOCH = "bench"
@@ -122,21 +122,8 @@ def measure(options: argparse.Namespace, fleet: processes.Fleet, scratch: place.
 
 def main() -> int:
     options = arguments()
-    options.edge = options.edge.resolve()
-    if not options.edge.is_file():
-        raise SystemExit(f"found no program at {options.edge}, wanted the edge; build it, or name another with --edge")
-    processes.end_on_signals()
-    scratch = place.Scratch()
-    try:
-        with processes.Fleet() as fleet:
-            return measure(options, fleet, scratch)
-    except KeyboardInterrupt:
-        return 130
-    except (link.LinkFailure, processes.StartFailure) as failure:
-        print(f"FAILED: {failure}", file=sys.stderr)
-        return 1
-    finally:
-        scratch.remove()
+    options.edge = frame.program(options.edge)
+    return frame.run(lambda fleet, scratch: measure(options, fleet, scratch), failures=(link.LinkFailure,))
 
 
 if __name__ == "__main__":

@@ -14,10 +14,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from harness import bulk, counters, place, probe, processes
+from harness import bulk, counters, frame, place, probe, processes
 from harness.memory import memory
 from harness.scenarios import SINGLE_HOST, Scenario
-from peers import Kontainers, Peer, Running, choose
+from peers import Peer, Running, watched
 
 ALLOWED = 2 << 20
 """Bytes that private memory may grow by during a transfer: two pieces a direction, and pages of a heap."""
@@ -124,23 +124,8 @@ def watch(options: argparse.Namespace, peer: Peer, fleet: processes.Fleet, scrat
 
 def main() -> int:
     options = arguments()
-    Kontainers.edge = options.edge.resolve()
-    peer = choose([options.peer])[0]
-    if peer.program() is None:
-        raise SystemExit(f"found no program of {peer.title}; build or install it, or name another with --edge")
-    processes.end_on_signals()
-    scratch = place.Scratch()
-    try:
-        scratch.make_certificate()
-        with processes.Fleet() as fleet:
-            return watch(options, peer, fleet, scratch)
-    except KeyboardInterrupt:
-        return 130
-    except processes.StartFailure as failure:
-        print(f"FAILED: {failure}", file=sys.stderr)
-        return 1
-    finally:
-        scratch.remove()
+    peer = watched(options.peer, options.edge)
+    return frame.run(lambda fleet, scratch: watch(options, peer, fleet, scratch), certificate=True)
 
 
 if __name__ == "__main__":

@@ -12,12 +12,12 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from harness import place, processes
+from harness import frame, place, processes
 from harness.backend import Backend
 from harness.load import Load
 from harness.memory import Memory, memory
 from harness.scenarios import Scenario
-from peers import Kontainers, Peer, Running, choose
+from peers import Peer, Running, watched
 
 ALLOWED = 1 << 20
 """Bytes that private memory may differ: pages of a heap that move about, one byte for each request."""
@@ -87,23 +87,8 @@ def watch(options: argparse.Namespace, peer: Peer, fleet: processes.Fleet, scrat
 
 def main() -> int:
     options = arguments()
-    Kontainers.edge = options.edge.resolve()
-    peer = choose([options.peer])[0]
-    if peer.program() is None:
-        raise SystemExit(f"found no program of {peer.title}; build or install it, or name another with --edge")
-    processes.end_on_signals()
-    scratch = place.Scratch()
-    try:
-        scratch.make_certificate()
-        with processes.Fleet() as fleet:
-            return watch(options, peer, fleet, scratch)
-    except KeyboardInterrupt:
-        return 130
-    except processes.StartFailure as failure:
-        print(f"FAILED: {failure}", file=sys.stderr)
-        return 1
-    finally:
-        scratch.remove()
+    peer = watched(options.peer, options.edge)
+    return frame.run(lambda fleet, scratch: watch(options, peer, fleet, scratch), certificate=True)
 
 
 if __name__ == "__main__":

@@ -82,6 +82,10 @@ class Framing(unittest.TestCase):
                     got.append(message)
             self.assertEqual(got, messages, f"cut at {cut}")
 
+    def test_the_version_is_the_one_that_the_edge_speaks(self) -> None:
+        source = (place.REPOSITORY / "Sources/Contract/Link.swift").read_text()
+        self.assertIn(f"static let current = {link.VERSION}\n", source)
+
     def test_a_frame_beyond_the_limit_is_refused(self) -> None:
         reader = link.FrameReader()
         reader.append((link.PAYLOAD_LIMIT + 1).to_bytes(4, "big"))

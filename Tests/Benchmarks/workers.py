@@ -14,7 +14,7 @@ import statistics
 import sys
 from pathlib import Path
 
-from harness import counters, network, place, probe, processes, scenarios
+from harness import counters, frame, network, place, probe, processes, scenarios
 from harness.backend import Backend
 from harness.load import Load
 from peers.base import Setup
@@ -98,23 +98,10 @@ def measure(options: argparse.Namespace, fleet: processes.Fleet, scratch: place.
 
 def main() -> int:
     options = arguments()
-    options.edge = options.edge.resolve()
-    if not options.edge.is_file():
-        raise SystemExit(f"found no program at {options.edge}, wanted the edge; build it, or name another with --edge")
+    options.edge = frame.program(options.edge)
     if kept := network.leave():
         print(f"on the machine's own loopback: {kept}", file=sys.stderr)
-    processes.end_on_signals()
-    scratch = place.Scratch()
-    try:
-        with processes.Fleet() as fleet:
-            return measure(options, fleet, scratch)
-    except KeyboardInterrupt:
-        return 130
-    except processes.StartFailure as failure:
-        print(f"FAILED: {failure}", file=sys.stderr)
-        return 1
-    finally:
-        scratch.remove()
+    return frame.run(lambda fleet, scratch: measure(options, fleet, scratch))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from .base import Peer, Running, Setup
 from .caddy import Caddy
 from .envoy import Envoy
@@ -10,7 +12,7 @@ from .kontainers import Kontainers
 from .nginx import Nginx
 from .traefik import Traefik
 
-__all__ = ["Kontainers", "Peer", "Running", "Setup", "choose"]
+__all__ = ["Kontainers", "Peer", "Running", "Setup", "choose", "watched"]
 
 KINDS: list[type[Peer]] = [Kontainers, Nginx, HAProxy26, HAProxy28, Envoy, Caddy, Traefik]
 
@@ -26,3 +28,12 @@ def choose(names: list[str]) -> list[Peer]:
             raise SystemExit(f"found peer '{wanted}', wanted some of: {', '.join(known)}")
         chosen.append(kinds[name](variant))
     return chosen
+
+
+def watched(name: str, edge: Path) -> Peer:
+    """The one peer that a program looks at; ends the run when it is not installed."""
+    Kontainers.edge = edge.resolve()
+    peer = choose([name])[0]
+    if peer.program() is None:
+        raise SystemExit(f"found no program of {peer.title}; build or install it, or name another with --edge")
+    return peer
