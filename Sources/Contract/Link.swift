@@ -17,6 +17,36 @@ public enum Upward: Equatable, Sendable, Codable {
     case telemetry(EdgeTelemetry)
     /// What was counted by rule, endpoint and listener and has changed since it was last said.
     case tallies(EdgeTallies)
+    /// A request waits for containers of these rules, which may be started for it.
+    case wake(rules: [String])
+    /// What the edge thinks of endpoints, by address: of all of them behind `hello`, then of those that it has changed
+    /// its mind about.
+    case opinions([EndpointOpinion])
+}
+
+/// What the edge thinks of an endpoint.
+public struct EndpointOpinion: Equatable, Sendable, Codable {
+    public enum Bar: String, Sendable, Codable, CaseIterable {
+        /// Active checks find it down.
+        case unhealthy
+        /// A worker has taken it out for a while for how it answered.
+        case ejected
+        /// A worker's circuit breaker for it is open.
+        case broken
+    }
+
+    /// `IPv4:port` or `[IPv6]:port`.
+    public var address: String
+    /// Why it gets nothing, or is chosen last. None: nothing speaks against it.
+    public var bars: [Bar]
+    /// What the last check found that changed the verdict: "connection refused". Empty where nobody checks.
+    public var reason: String
+
+    public init(address: String, bars: [Bar], reason: String = "") {
+        self.address = address
+        self.bars = bars
+        self.reason = reason
+    }
 }
 
 /// What the edge could not do as asked. The last good version of the thing named stays in service, if there was one.
@@ -36,5 +66,5 @@ public struct EdgeDiagnosis: Equatable, Sendable, Codable {
 
 public enum LinkVersion {
     /// The version of the messages above. Both sides close with a log line when the other's differs.
-    public static let current = 2
+    public static let current = 3
 }

@@ -1,7 +1,7 @@
 // Decoding fills what the JSON leaves out with defaults.
 
 extension KeyedDecodingContainer {
-    fileprivate func read<Value: Decodable>(_ key: Key, into field: inout Value) throws {
+    func read<Value: Decodable>(_ key: Key, into field: inout Value) throws {
         if let value = try decodeIfPresent(Value.self, forKey: key) { field = value }
     }
 }

@@ -236,7 +236,7 @@ public struct Queue: Equatable, Sendable, Encodable {
     }
 }
 
-private func within(_ value: Int, _ range: ClosedRange<Int>, _ what: String) throws(OptionFault) {
+func within(_ value: Int, _ range: ClosedRange<Int>, _ what: String) throws(OptionFault) {
     guard !range.contains(value) else { return }
     throw OptionFault(found: "found \(value) \(what)", wanted: "wanted \(range.lowerBound) to \(range.upperBound)")
 }

@@ -45,7 +45,8 @@ extension Rule: Decodable {
             endpoints: try values.decodeIfPresent([Endpoint].self, forKey: .endpoints) ?? [],
             note: try values.decodeIfPresent(String.self, forKey: .note),
             options: try values.decodeIfPresent(RuleOptions.self, forKey: .options),
-            pool: try values.decodeIfPresent(PoolOptions.self, forKey: .pool))
+            pool: try values.decodeIfPresent(PoolOptions.self, forKey: .pool),
+            holding: try values.decodeIfPresent(Holding.self, forKey: .holding))
     }
 }
 

@@ -86,7 +86,7 @@ public struct Certificate: Equatable, Sendable, Codable {
 /// What a person, a label or a file asked for, linted and resolved: addresses instead of containers.
 public struct Rule: Equatable, Sendable, Encodable {
     enum CodingKeys: String, CodingKey {
-        case name, listeners, hosts, path, tls, certificate, endpoints, note, options, pool
+        case name, listeners, hosts, path, tls, certificate, endpoints, note, options, pool, holding
     }
 
     public enum TLS: String, Codable, Sendable {
@@ -117,11 +117,13 @@ public struct Rule: Equatable, Sendable, Encodable {
     /// How its endpoints share what comes; `nil`: each in turn, and nobody is ejected, while no endpoint has a weight
     /// or tier of its own.
     public var pool: PoolOptions?
+    /// What becomes of requests while no endpoint is ready; `nil`: they are answered at once.
+    public var holding: Holding?
 
     public init(
         name: String, listeners: [String] = [], hosts: [String] = [], path: String = "/", tls: TLS = .any,
         certificate: String? = nil, endpoints: [Endpoint] = [], note: String? = nil, options: RuleOptions? = nil,
-        pool: PoolOptions? = nil
+        pool: PoolOptions? = nil, holding: Holding? = nil
     ) {
         self.name = name
         self.listeners = listeners
@@ -133,6 +135,7 @@ public struct Rule: Equatable, Sendable, Encodable {
         self.note = note
         self.options = options
         self.pool = pool
+        self.holding = holding
     }
 }
 

@@ -141,3 +141,35 @@ struct PoolOptionsTests {
         }
     }
 }
+
+@Suite("Holding requests")
+struct HoldingTests {
+    @Test("passes through JSON, and what is left out has its default")
+    func json() throws {
+        var holding = Holding()
+        (holding.time, holding.limit, holding.wake, holding.page) = (1, 2, 3, 4)
+        #expect(try JSONDecoder().decode(Holding.self, from: JSONEncoder().encode(holding)) == holding)
+        #expect(try JSONDecoder().decode(Holding.self, from: Data("{}".utf8)) == Holding())
+    }
+
+    @Test("is checked at, under and over each limit")
+    func limits() throws {
+        try expect(within: 0...600_000) { $0.time = $1 }
+        try expect(within: 1...100_000) { $0.limit = $1 }
+        try expect(within: 0...600_000) { $0.wake = $1 }
+        try expect(within: 0...600_000) { $0.page = $1 }
+    }
+
+    private func expect(within range: ClosedRange<Int>, _ set: (inout Holding, Int) -> Void) throws {
+        for value in [range.lowerBound, range.upperBound] {
+            var holding = Holding()
+            set(&holding, value)
+            try holding.check()
+        }
+        for value in [range.lowerBound - 1, range.upperBound + 1] {
+            var holding = Holding()
+            set(&holding, value)
+            #expect(throws: OptionFault.self, "\(value) of \(range)") { try holding.check() }
+        }
+    }
+}

@@ -35,6 +35,8 @@ public actor LinkServer {
         public var telemetry: EdgeTelemetry?
         /// By rule, endpoint and listener.
         public var tallies = TallyBook()
+        /// Of endpoints that something speaks against, by address.
+        public var opinions: [String: EndpointOpinion] = [:]
     }
 
     /// What is known of the edges, for whoever wants to read their numbers.
@@ -65,6 +67,10 @@ public actor LinkServer {
     private var servesSince: AsyncStream<Void>.Continuation
     /// Yields once, when edges can connect.
     public nonisolated let ready: AsyncStream<Void>
+    /// Names of rules whose containers a request waits for. Of an edge that asks faster than anybody listens, the
+    /// newest are kept.
+    public nonisolated let wakes: AsyncStream<[String]>
+    private let wakesOutput: AsyncStream<[String]>.Continuation
 
     /// - Parameter edgeUser: the edge's user id, when it differs from our own and is not root.
     public init(edgeUser: UInt32? = nil, patience: Patience = Patience(), logger: Logger) {
@@ -72,6 +78,7 @@ public actor LinkServer {
         self.patience = patience
         self.logger = logger
         (ready, servesSince) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+        (wakes, wakesOutput) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(64))
     }
 
     /// What the connected edges last said, by process id.
@@ -263,6 +270,10 @@ public actor LinkServer {
             edges[number]?.report?.telemetry = telemetry
         case .tallies(let tallies):
             edges[number]?.report?.tallies.take(tallies)
+        case .wake(let rules):
+            wakesOutput.yield(rules)
+        case .opinions(let opinions):
+            edges[number]?.report?.take(opinions)
         }
     }
 
