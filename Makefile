@@ -12,7 +12,11 @@ build:       ## both programs, optimised, into .build/release
 	scripts/install.sh build && swift build -c release --static-swift-stdlib
 
 test: build  ## everything: unit, tidy, and the release programs against a Docker engine of the run's own
-	scripts/install.sh test && swift test --skip ApplianceTests --skip SimulationTests && swift test --skip-build --filter SimulationTests && swift test --skip-build --no-parallel --filter ApplianceTests
+	scripts/install.sh test && swift build --build-tests
+	swift test --skip-build --skip ApplianceTests --skip SimulationTests --skip ProxyTests
+	swift test --skip-build --filter ProxyTests
+	swift test --skip-build --filter SimulationTests
+	swift test --skip-build --no-parallel --filter ApplianceTests
 
 sweep:       ## new simulated days for SWEEP seconds, thousands of them
 	KONTAINERS_PLANE=data KONTAINERS_SWEEP=$(SWEEP) swift test --scratch-path .build-data --filter SimulationTests
