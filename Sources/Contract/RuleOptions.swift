@@ -2,7 +2,8 @@
 public struct RuleOptions: Equatable, Sendable, Encodable {
     enum CodingKeys: String, CodingKey {
         case allow, deny, requestHeaders, responseHeaders, stripPrefix, addPrefix, redirect, maxBody, maintenance,
-            securityHeaders, rateLimit, retries, timeouts, bufferRequest, maxPending, basicAuth, gzip
+            securityHeaders, rateLimit, retries, timeouts, bufferRequest, maxPending, basicAuth, gzip,
+            errorPages
     }
 
     /// Networks (`10.0.0.0/8`, `2001:db8::/32`, or one address) whose clients are let in; with any, all others are
@@ -38,6 +39,9 @@ public struct RuleOptions: Equatable, Sendable, Encodable {
     public var basicAuth: BasicAuth?
     /// Responses are compressed for clients that take gzip.
     public var gzip: Gzip?
+
+    /// Pages for browsers instead of the edge's own.
+    public var errorPages: ErrorPages?
 
     /// Networks of `allow` and `deny` together.
     public static let networkLimit = 2_000
@@ -159,6 +163,7 @@ extension RuleOptions: Decodable {
         maxPending = try values.decodeIfPresent(Int.self, forKey: .maxPending)
         basicAuth = try values.decodeIfPresent(BasicAuth.self, forKey: .basicAuth)
         gzip = try values.decodeIfPresent(Gzip.self, forKey: .gzip)
+        errorPages = try values.decodeIfPresent(ErrorPages.self, forKey: .errorPages)
     }
 }
 

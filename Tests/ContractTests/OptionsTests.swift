@@ -124,3 +124,32 @@ struct OptionsTests {
         }
     }
 }
+
+@Suite("Error pages")
+struct ErrorPagesTests {
+    @Test("pass through JSON")
+    func json() throws {
+        var options = RuleOptions()
+        options.errorPages = ErrorPages(["503": "<p>later", "4xx": "<p>no"])
+        #expect(try JSONDecoder().decode(RuleOptions.self, from: JSONEncoder().encode(options)) == options)
+    }
+
+    @Test("are for statuses of errors or their classes", arguments: ["400", "599", "4xx", "5xx", "5XX"])
+    func scopes(_ status: String) { #expect(throws: Never.self) { try ErrorPages([status: "x"]).check() } }
+
+    @Test("and for nothing else", arguments: ["399", "600", "200", "3xx", "", "0503", "+503", "50", "5x", "all"])
+    func others(_ status: String) { #expect(throws: OptionFault.self) { try ErrorPages([status: "x"]).check() } }
+
+    @Test("have limits")
+    func limits() throws {
+        func page(_ size: Int) -> String { String(repeating: "x", count: size) }
+        try ErrorPages(["503": page(ErrorPages.sizeLimit)]).check()
+        #expect(throws: OptionFault.self) { try ErrorPages(["503": page(ErrorPages.sizeLimit + 1)]).check() }
+        #expect(throws: OptionFault.self) { try ErrorPages(["503": ""]).check() }
+        func pages(_ count: Int) -> ErrorPages {
+            ErrorPages(Dictionary(uniqueKeysWithValues: (0..<count).map { ("\(500 + $0)", "x") }))
+        }
+        try pages(ErrorPages.countLimit).check()
+        #expect(throws: OptionFault.self) { try pages(ErrorPages.countLimit + 1).check() }
+    }
+}

@@ -10,6 +10,7 @@ private let requests = [
     "POST http://example.com:80/a?b HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\nExpect: 100-continue\r\n\r\nabc",
     "OPTIONS * HTTP/1.0\r\nHost: [::1]:80\r\nConnection: keep-alive, x-a\r\nX-A: 1\r\n\r\n",
     "PUT /a HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n5\r\n",
+    "GET / HTTP/1.1\r\nHost: a\r\nAccept: text/html,application/xhtml+xml;q=0.9,*/*;q=0.8\r\n\r\n",
     "DELETE /a HTTP/1.1\r\nHost: a\r\nA:\r\nB: \r\nC:\t\r\nD: \tü\r\n\r\n",
 ]
 

@@ -24,6 +24,7 @@ struct ReadRequest: Equatable {
     var framing: BodyFraming
     var keepAlive: Bool
     var expectsContinue: Bool
+    var takesPages: Bool
     var wantsUpgrade: Bool
     var upgrade: String
     var byteCount: Int
@@ -43,6 +44,7 @@ struct ReadRequest: Equatable {
         framing = head.framing
         keepAlive = head.keepAlive
         expectsContinue = head.expectsContinue
+        takesPages = head.takesPages
         wantsUpgrade = head.wantsUpgrade
         upgrade = text(bytes, head.upgradeStart, head.upgradeEnd)
         byteCount = head.byteCount

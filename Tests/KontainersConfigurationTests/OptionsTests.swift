@@ -28,6 +28,7 @@ struct OptionsTests {
         options.retries = Retries(attempts: 3, on: [.connect, .status503], budget: 50)
         options.bufferRequest = 1 << 20
         options.gzip = Gzip(types: ["text/*", "application/json"], minimum: 2_048, level: 9)
+        options.errorPages = ErrorPages(["503": "<p>later", "5xx": "<p>sorry"])
         options.basicAuth = BasicAuth(
             realm: "The cave", users: [.init("alice", hash), .init("bob", hash)], forward: true)
         return options
@@ -60,6 +61,7 @@ struct OptionsTests {
                 rateLimit: { requests: 100, per: 1m, burst: 200 }
                 retries: { attempts: 3, on: [connect, 503], budget: 50 }
                 bufferRequest: 1MiB
+                errorPages: { 503: "<p>later", 5XX: <p>sorry }
                 gzip: { types: [text/*, application/json], minimum: 2KiB, level: 9 }
                 basicAuth: { realm: The cave, users: { alice: \(Self.hash), bob: \(Self.hash) }, forward: true }
             """, path: "f")
@@ -85,7 +87,7 @@ struct OptionsTests {
                 stem + "bufferRequest": "1MiB",
                 stem + "basicAuth.realm": "The cave",
                 stem + "gzip": "true", stem + "gzip.types": "text/*, application/json", stem + "gzip.minimum": "2KiB",
-                stem + "gzip.level": "9",
+                stem + "gzip.level": "9", stem + "errorPages.503": "<p>later", stem + "errorPages.5xx": "<p>sorry",
                 stem + "basicAuth.users": "alice:\(Self.hash), bob:\(Self.hash)", stem + "basicAuth.forward": "true",
             ], container: (id: "1", name: "web"))
         #expect(told.isEmpty, "\(told)")

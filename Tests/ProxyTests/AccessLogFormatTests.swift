@@ -33,8 +33,8 @@ struct AccessLogFormatTests {
             parts.remove(at: 1)
             return parts
         }
-        let size = "\(Answer.noRoute.text.utf8CodeUnitCount)"
-        let refusedSize = "\(Answer.badRequest.text.utf8CodeUnitCount)"
+        let size = "\(Answer.noRoute.problem.utf8.count)"
+        let refusedSize = "\(Answer.badRequest.problem.utf8.count)"
         #expect(
             said == [
                 ["127.0.0.1", "GET /a?b=c HTTP/1.1", "200", "5", "https://x.test/", "Mozilla/5.0 (X)"],

@@ -1,4 +1,5 @@
 import Contract
+import HTTP
 import Kernel
 import Telemetry
 import TestKit
@@ -8,11 +9,12 @@ import Testing
 
 @Suite("What the proxy answers itself", .timeLimit(.minutes(5)))
 struct AnswerTests {
-    @Test("the table has a sentence for each row, which begins with its status")
+    @Test("the table has a sentence for each row, which needs no escapes in JSON or HTML")
     func table() {
         for answer in Proxy.Answer.allCases {
-            #expect("\(answer.text)".hasPrefix("\(answer.status) "))
-            #expect("\(answer.text)".hasSuffix("\n"))
+            let text = "\(answer.detail)"
+            #expect(text.hasSuffix(".") && text.first?.isUppercase == true)
+            #expect(text.utf8.allSatisfy { (0x20...0x7e).contains($0) && !"\"\\<>&".utf8.contains($0) })
             #expect((answer.retryAfter > 0) == (answer.status == 503))
         }
     }
@@ -212,7 +214,7 @@ struct AnswerTests {
                 "HEAD / HTTP/1.1\r\nHost: x.test\r\n\r\nGET / HTTP/1.1\r\nHost: x.test\r\nConnection: close\r\n\r\n")
             let head = try client.response(toHead: true)
             #expect(head.status == 404)
-            #expect(head["content-length"] == "\(Proxy.Answer.noRoute.text.utf8CodeUnitCount)")
+            #expect(head["content-length"] == "\(Proxy.Answer.noRoute.problem.utf8.count)")
             expect(try client.response(), .noRoute)
             #expect(try client.readToEnd().isEmpty)
         }
@@ -239,10 +241,17 @@ struct AnswerTests {
 /// The answer is this row of the table, whole.
 func expect(_ message: Message, _ wanted: Proxy.Answer, at place: SourceLocation = #_sourceLocation) {
     #expect(message.status == wanted.status, sourceLocation: place)
-    #expect(message.text == "\(wanted.text)", sourceLocation: place)
-    #expect(message["content-type"] == "text/plain; charset=utf-8", sourceLocation: place)
+    #expect(message.text == wanted.problem, sourceLocation: place)
+    #expect(message["content-type"] == "application/problem+json", sourceLocation: place)
     #expect(message["cache-control"] == "no-store", sourceLocation: place)
     #expect(message["date"]?.hasSuffix(" GMT") == true, sourceLocation: place)
+}
+
+extension Proxy.Answer {
+    /// The body for those who do not ask for pages.
+    var problem: String {
+        "{\"type\":\"about:blank\",\"title\":\"\(statusText(status))\",\"status\":\(status),\"detail\":\"\(detail)\"}\n"
+    }
 }
 
 /// A listening socket whose queue is full: connecting to it neither succeeds nor fails.

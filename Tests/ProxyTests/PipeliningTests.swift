@@ -130,9 +130,9 @@ struct PipeliningTests {
             var bytes = 0
             var mostLent = 0
             let size = try client.read(through: "\r\n\r\n").map {
-                $0.count + Proxy.Answer.noRoute.text.utf8CodeUnitCount
+                $0.count + Proxy.Answer.noRoute.problem.utf8.count
             }
-            bytes = Int(try client.read(Proxy.Answer.noRoute.text.utf8CodeUnitCount).count)
+            bytes = Int(try client.read(Proxy.Answer.noRoute.problem.utf8.count).count)
             answers = 1
             while answers < count {
                 bytes = try client.read(try #require(size), "answer \(answers)").count
@@ -162,9 +162,9 @@ struct PipeliningTests {
             }
             let whole = sent / one.count
             let head = try #require(try client.read(through: "\r\n\r\n"))
-            let body = Proxy.Answer.noRoute.text.utf8CodeUnitCount
+            let body = Proxy.Answer.noRoute.problem.utf8.count
             let rest = try client.read(body + (whole - 1) * (head.count + body), "answers")
-            #expect(rest.suffix(body).text == "\(Proxy.Answer.noRoute.text)")
+            #expect(rest.suffix(body).text == Proxy.Answer.noRoute.problem)
             #expect(proxy.tally.requests.current == UInt64(whole))
         }
     }

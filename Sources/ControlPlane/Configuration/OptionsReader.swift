@@ -20,6 +20,7 @@ extension SectionReader {
         options.maxPending = number("maxPending", of: fields)
         options.basicAuth = basicAuth(fields)
         options.gzip = gzip(fields)
+        options.errorPages = errorPages(fields)
         options.maxBody = number("maxBody", of: fields)
         options.maintenance = number("maintenance", of: fields) == 1
         options.securityHeaders = number("securityHeaders", of: fields) == 1

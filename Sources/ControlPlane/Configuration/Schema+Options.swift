@@ -109,6 +109,9 @@ extension Schema {
         Field(
             "gzip", .switchable(gzip), standard: "false", says: "Responses are compressed for clients that take gzip."),
         Field(
+            "errorPages", .pairs,
+            says: "HTML for browsers by status (503, or 5xx for all of a kind), where the appliance itself answers."),
+        Field(
             "securityHeaders", .boolean, standard: "false",
             says: "Headers by which browsers protect their users are added where the upstream sends none."),
     ]

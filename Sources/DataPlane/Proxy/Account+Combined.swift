@@ -78,8 +78,8 @@ extension Worker {
     }
 
     /// - Parameter record: through the request line.
-    func emitCombinedRefusal(_ answer: Answer, _ record: Buffer) {
-        appendOutcome(answer.status, UInt64(answer.text.utf8CodeUnitCount), record)
+    func emitCombinedRefusal(_ answer: Answer, _ sent: Int, _ record: Buffer) {
+        appendOutcome(answer.status, UInt64(sent), record)
         record.append(" \"-\" \"-\"\n")
         emit(record)
     }

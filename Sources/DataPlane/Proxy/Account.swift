@@ -47,7 +47,7 @@ extension Worker {
     }
 
     /// A record for a request that never became an exchange.
-    func recordRefusal(_ client: UInt32, _ answer: Answer, _ reason: StaticString) {
+    func recordRefusal(_ client: UInt32, _ answer: Answer, _ reason: StaticString, sent: Int) {
         guard writesRecords else { return }
         let weight = answer.status >= 500 ? 1 : takeWeight()
         guard weight > 0 else { return }
@@ -60,7 +60,7 @@ extension Worker {
         case .combined:
             openCombined(connections[client].peer, record)
             record.append("-\"")
-            emitCombinedRefusal(answer, record)
+            emitCombinedRefusal(answer, sent, record)
         }
     }
 

@@ -16,11 +16,13 @@ extension Worker {
         exchanges[index].answered = answer
         let output = beginAnswer(index, status: answer.status)
         if answer == .unauthorized { appendChallenge(index, to: output) }
-        describe(answer, retryIn: wait, output)
+        let body = bodyOfAnswer(index, answer)
+        describe(answer, retryIn: wait, body, isPage: exchanges[index].takesPages, output)
         if exchanges[index].method != .head {
-            output.append(answer.text)
-            exchanges[index].responseBody.moved &+= UInt64(answer.text.utf8CodeUnitCount)
+            output.append(body.readable)
+            exchanges[index].responseBody.moved &+= UInt64(body.count)
         }
+        buffers.give(body)
         finishAnswer(index)
     }
 
@@ -125,12 +127,15 @@ extension Worker {
     func refuse(_ client: UInt32, _ answer: Answer, _ reason: StaticString) {
         count(status: answer.status)
         tally.count(answer)
-        recordRefusal(client, answer, reason)
+        let body = buffers.take(.small)
+        body.append(problem: answer)
+        recordRefusal(client, answer, reason, sent: body.count)
         let output = outputBuffer(client)
         appendStatus(answer.status, to: output)
         output.append("Connection: close\r\n")
-        describe(answer, retryIn: 0, output)
-        output.append(answer.text)
+        describe(answer, retryIn: 0, body, isPage: false, output)
+        output.append(body.readable)
+        buffers.give(body)
         beginClosing(client)
     }
 
@@ -143,8 +148,10 @@ extension Worker {
         appendDate(to: output)
     }
 
-    /// What an answer of the table says of itself and of its text, to the end of the head.
-    private func describe(_ answer: Answer, retryIn wait: UInt64, _ output: Buffer) {
+    /// What an answer of the table says of itself and of its body, to the end of the head.
+    private func describe(
+        _ answer: Answer, retryIn wait: UInt64, _ body: Buffer, isPage: Bool, _ output: Buffer
+    ) {
         // RFC 9110 §10.2.3: whole seconds; one too early would be refused again.
         let seconds = wait > 0 ? (wait &+ 999_999_999) / 1_000_000_000 : answer.retryAfter
         if seconds > 0 {
@@ -152,8 +159,10 @@ extension Worker {
             output.append(decimal: seconds)
             output.append("\r\n")
         }
-        output.append("Content-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\nContent-Length: ")
-        output.append(decimal: UInt64(answer.text.utf8CodeUnitCount))
+        output.append("Content-Type: ")
+        output.append(isPage ? "text/html; charset=utf-8" : "application/problem+json")
+        output.append("\r\nCache-Control: no-store\r\nContent-Length: ")
+        output.append(decimal: UInt64(body.count))
         output.append("\r\n\r\n")
     }
 }

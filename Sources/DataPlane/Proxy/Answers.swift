@@ -95,35 +95,35 @@ enum Answer: UInt8, CaseIterable {
         }
     }
 
-    /// The body: what happened, and what it means for whoever reads it.
-    var text: StaticString {
+    /// What happened, and what it means for whoever reads it: a sentence without quotes, for JSON and HTML alike.
+    var detail: StaticString {
         switch self {
-        case .badRequest: "400 Bad Request: the request is not valid HTTP/1.1.\n"
-        case .badTarget: "400 Bad Request: the host or path is malformed, or the path leads above the root.\n"
-        case .requestTimeout: "408 Request Timeout: the request did not arrive in time.\n"
-        case .bodyTooLarge: "413 Content Too Large: the request body is larger than this site accepts.\n"
-        case .targetTooLong: "414 URI Too Long: the request target is longer than this site accepts.\n"
-        case .headTooLarge: "431 Request Header Fields Too Large: the request head is larger than this site accepts.\n"
-        case .notImplemented: "501 Not Implemented: the request asks for something this proxy does not do.\n"
-        case .versionNotSupported: "505 HTTP Version Not Supported: HTTP/1.0 and HTTP/1.1 are served here.\n"
-        case .noRoute: "404 Not Found: no rule matches this host and path.\n"
-        case .noEndpoint: "503 Service Unavailable: the rule exists, but nothing behind it is running.\n"
-        case .overloaded: "503 Service Unavailable: too busy just now.\n"
-        case .poolBusy: "503 Service Unavailable: too many requests wait for this site just now.\n"
-        case .tooManyConnections: "429 Too Many Requests: your address has as many connections here as it may.\n"
-        case .connectFailed: "502 Bad Gateway: no endpoint of this site accepts connections.\n"
-        case .connectTimeout: "504 Gateway Timeout: no endpoint of this site accepted a connection in time.\n"
-        case .upstreamClosed: "502 Bad Gateway: the endpoint closed the connection without a response.\n"
-        case .upstreamMalformed: "502 Bad Gateway: the endpoint's response is not valid HTTP/1.1.\n"
-        case .upstreamTimeout: "504 Gateway Timeout: the endpoint did not respond in time.\n"
-        case .exchangeTimeout: "504 Gateway Timeout: the response was not there within the time that a request has.\n"
-        case .denied: "403 Forbidden: this site does not serve your address.\n"
-        case .rateLimited: "429 Too Many Requests: your address asks more often than this site allows.\n"
-        case .unauthorized: "401 Unauthorized: this site wants a user's name and password.\n"
-        case .signInLimited: "429 Too Many Requests: too many wrong passwords came from your address.\n"
-        case .maintenance: "503 Service Unavailable: this site is being worked on.\n"
-        case .loop: "508 Loop Detected: the request has come through here too often; a rule may lead back to itself.\n"
-        case .hopsMalformed: "400 Bad Request: Max-Forwards is to be one decimal number.\n"
+        case .badRequest: "The request is not valid HTTP/1.1."
+        case .badTarget: "The host or path is malformed, or the path leads above the root."
+        case .requestTimeout: "The request did not arrive in time."
+        case .bodyTooLarge: "The request body is larger than this site accepts."
+        case .targetTooLong: "The request target is longer than this site accepts."
+        case .headTooLarge: "The request head is larger than this site accepts."
+        case .notImplemented: "The request asks for something this proxy does not do."
+        case .versionNotSupported: "HTTP/1.0 and HTTP/1.1 are served here."
+        case .noRoute: "No rule matches this host and path."
+        case .noEndpoint: "The rule exists, but nothing behind it is running."
+        case .overloaded: "Too busy just now."
+        case .poolBusy: "Too many requests wait for this site just now."
+        case .tooManyConnections: "Your address has as many connections here as it may."
+        case .connectFailed: "No endpoint of this site accepts connections."
+        case .connectTimeout: "No endpoint of this site accepted a connection in time."
+        case .upstreamClosed: "The endpoint closed the connection without a response."
+        case .upstreamMalformed: "The endpoint's response is not valid HTTP/1.1."
+        case .upstreamTimeout: "The endpoint did not respond in time."
+        case .exchangeTimeout: "The response was not there within the time that a request has."
+        case .denied: "This site does not serve your address."
+        case .rateLimited: "Your address asks more often than this site allows."
+        case .unauthorized: "This site wants a user's name and password."
+        case .signInLimited: "Too many wrong passwords came from your address."
+        case .maintenance: "This site is being worked on."
+        case .loop: "The request has come through here too often; a rule may lead back to itself."
+        case .hopsMalformed: "Max-Forwards is to be one decimal number."
         }
     }
 }

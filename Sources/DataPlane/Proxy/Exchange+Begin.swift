@@ -23,6 +23,7 @@ extension Worker {
         exchange.chunksRequest = exchange.requestBody.kind == .chunked
         exchange.requestBody.passesTrailers = exchange.chunksRequest
         exchange.takesTrailers = requestHead.takesTrailers
+        exchange.takesPages = requestHead.takesPages
         requestIDs.advance()
         beginRecord(client, input, &exchange)
         guard !tables.isEmpty, let token = exchanges.admit(exchange) else {

@@ -81,6 +81,8 @@ struct Exchange: BitwiseCopyable {
     var resentTo = Connection.nobody
     /// The client takes trailers of a response (RFC 9110 §10.1.4).
     var takesTrailers = false
+    /// The client is a browser, as far as one can tell: answers of our own are pages for it.
+    var takesPages = false
     /// What is held of the request where the rule wants it whole.
     var held = HeldRequest()
     /// The client takes gzip, where the rule compresses; and what becomes of the response.

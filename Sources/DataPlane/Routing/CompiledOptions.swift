@@ -22,6 +22,7 @@ struct CompiledOptions: Sendable {
             if let retries = options.retries { try add(retries) }
             if let auth = options.basicAuth { try add(auth, name: name, hashing: hashing) }
             if let gzip = options.gzip { try add(gzip) }
+            if let pages = options.errorPages, !pages.pages.isEmpty { try add(pages) }
             try options.check()
         } catch {
             throw RuleFault(message: error.message)
@@ -167,6 +168,25 @@ struct CompiledOptions: Sendable {
         record.flags.insert(.gzip)
     }
 
+    private mutating func add(_ pages: ErrorPages) throws(OptionFault) {
+        try pages.check()
+        // Each page: its status, or 4 or 5 for a class, and its length in two bytes each, high byte first. Statuses
+        // come before classes, so that the first one that fits is the right one.
+        var exact: [UInt8] = []
+        var kinds: [UInt8] = []
+        for (written, page) in pages.pages.sorted(by: { $0.key < $1.key }) {
+            func entry(_ number: Int) -> [UInt8] {
+                [number, page.utf8.count].flatMap { [UInt8($0 >> 8), UInt8($0 & 0xff)] } + Array(page.utf8)
+            }
+            switch try ErrorPages.Scope(written) {
+            case .status(let status): exact += entry(status)
+            case .kind(let kind): kinds += entry(kind)
+            }
+        }
+        record.errorPages = place(exact + kinds)
+        record.flags.insert(.errorPages)
+    }
+
     private mutating func add(_ auth: BasicAuth, name: String, hashing: Hashing) throws(OptionFault) {
         try auth.check()
         record.realm = place(Array(auth.realm.utf8))
@@ -211,7 +231,7 @@ extension TableWriter {
         guard let options else { return nobody }
         let text = append(bytes: options.text)
         var record = options.record
-        for place in [\RouteOptions.redirect, \.stripPrefix, \.addPrefix, \.realm, \.users, \.gzipTypes] {
+        for place in [\RouteOptions.redirect, \.stripPrefix, \.addPrefix, \.realm, \.users, \.gzipTypes, \.errorPages] {
             record[keyPath: place].start += text
         }
         record.boundariesStart += UInt32(boundaryCount)

@@ -26,6 +26,7 @@ public struct RouteOptions: Sendable, BitwiseCopyable {
         /// Fields of the request name who signed in.
         @inlinable public static var namesUser: Flags { Flags(rawValue: 1 << 18) }
         @inlinable public static var gzip: Flags { Flags(rawValue: 1 << 19) }
+        @inlinable public static var errorPages: Flags { Flags(rawValue: 1 << 20) }
     }
 
     public var flags: Flags = []
@@ -54,6 +55,7 @@ public struct RouteOptions: Sendable, BitwiseCopyable {
     var realm = TextPlace()
     var users = TextPlace()
     var gzipTypes = TextPlace()
+    var errorPages = TextPlace()
     /// Bytes below which a response is not compressed, and zlib's level.
     public var gzipMinimum: UInt32 = 0
     public var gzipLevel: UInt8 = 0

@@ -29,6 +29,7 @@ extension UInt8 {
     static var comma: UInt8 { 0x2C }
     static var slash: UInt8 { 0x2F }
     static var colon: UInt8 { 0x3A }
+    static var semicolon: UInt8 { 0x3B }
     static var delete: UInt8 { 0x7F }
 
     /// OWS and BWS of RFC 9110 §5.6.3.

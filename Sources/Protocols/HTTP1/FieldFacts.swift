@@ -25,6 +25,7 @@ struct FieldFacts {
     var countsHops = false
     var takesTrailers = false
     var namesTrailers = false
+    var takesPages = false
 
     init(side: Side, version: HTTPVersion) {
         self.side = side
@@ -76,6 +77,9 @@ struct FieldFacts {
         case .te where side == .request:
             if version == .http11, namesTrailers(bytes, from: start, to: end) { takesTrailers = true }
         case .trailer: namesTrailers = true
+        case .accept where side == .request:
+            // `*/*` and the like are too short to name them.
+            if end &- start >= 9, bytes.namesPages(from: start, to: end) { takesPages = true }
         default: break
         }
         return nil

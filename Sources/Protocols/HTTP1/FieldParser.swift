@@ -92,7 +92,7 @@ extension KnownField {
     fileprivate var decidesFraming: Bool {
         switch self {
         case .host, .connection, .contentLength, .transferEncoding, .upgrade, .expect, .via, .maxForwards, .te,
-            .trailer:
+            .trailer, .accept:
             true
         default: false
         }

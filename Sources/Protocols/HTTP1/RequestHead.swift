@@ -59,6 +59,9 @@ public struct RequestHead: ~Copyable {
     /// A `Trailer` field says which trailers may come (RFC 9110 §6.6.2).
     public internal(set) var namesTrailers = false
 
+    /// The client asks for pages, as browsers do: an `Accept` field names `text/html` before any JSON.
+    public internal(set) var takesPages = false
+
     /// `Connection: upgrade` and an `Upgrade` field are both there (RFC 9110 §7.8). Never in HTTP/1.0.
     public internal(set) var wantsUpgrade = false
 

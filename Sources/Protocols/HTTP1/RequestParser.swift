@@ -69,6 +69,7 @@ extension RequestHead {
         countsHops = facts.countsHops
         takesTrailers = facts.takesTrailers
         namesTrailers = facts.namesTrailers
+        takesPages = facts.takesPages
         wantsUpgrade = facts.wantsUpgrade
         upgradeStart = facts.upgradeStart
         upgradeEnd = facts.upgradeEnd
