@@ -86,12 +86,18 @@ targets +=
         uses: [
             "Engine", "Kernel", "Bytes", "Telemetry", "HTTP", "HTTP1", "ProxyProtocol", "TLS", "Routing", "Balancing",
             "Contract", "Passwords", "Compression",
-        ])
+        ], testedWith: ["HealthChecking"])
+    + module(
+        "HealthChecking", on: .DataPlane,
+        uses: ["Engine", "Kernel", "Bytes", "Telemetry", "HTTP", "HTTP1", "TLS", "Routing", "Balancing", "Contract"])
 
 targets += [
     .executableTarget(
         name: "kontainers-edge",
-        dependencies: ["Proxy", "Engine", "Kernel", "Bytes", "Telemetry", "Contract", "TLS", "Routing"],
+        dependencies: [
+            "Proxy", "HealthChecking", "Engine", "Kernel", "Bytes", "Telemetry", "Contract", "TLS", "Routing",
+            "Balancing",
+        ],
         path: "Sources/kontainers-edge", swiftSettings: hot),
     .target(name: "TestKit", dependencies: ["Kernel"], path: "Tests/TestKit", swiftSettings: house),
     .testTarget(

@@ -89,7 +89,7 @@ public enum HashKey: Equatable, Sendable {
 }
 
 /// How endpoints are asked whether they are well.
-public struct HealthCheck: Equatable, Sendable, Encodable {
+public struct HealthCheck: Hashable, Sendable, Encodable {
     enum CodingKeys: String, CodingKey {
         case kind, path, host, method, expect, body, port, interval, timeout, rise, fall, jitter
     }

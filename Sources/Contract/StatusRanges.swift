@@ -1,5 +1,5 @@
 /// Which statuses a check takes for good, as they are written: `200-299,304`.
-public struct StatusRanges: Equatable, Sendable {
+public struct StatusRanges: Hashable, Sendable {
     /// Bytes of the text.
     public static let sizeLimit = 256
     /// Ranges in it.

@@ -35,6 +35,24 @@ struct ActiveHealthTests {
         #expect(health == before)
     }
 
+    @Test("a check that could not be made counts for nothing, and is made again after the interval")
+    func undecided() {
+        var random = WeakRandom(seed: 1)
+        var health = ActiveHealth(now: 0, spread: 0, random: &random)
+        for round in UInt64(0)..<4 {
+            let now = round * 1_000
+            _ = health.receive(.due, now: now, policy: policy, random: &random)
+            // Between bad ones it ends no row.
+            let event = round == 1 ? ActiveHealth.Event.undecided : .failed
+            let effect = health.receive(event, now: now, policy: policy, random: &random)
+            #expect(effect == .init(changed: round == 3 ? .down : nil))
+            #expect(health.phase == .waiting(until: now + 1_000))
+        }
+        let before = health
+        #expect(health.receive(.undecided, now: 3_500, policy: policy, random: &random) == .init())
+        #expect(health == before)
+    }
+
     @Test(
         "goes down with `fall` bad checks in a row and up with `rise` good ones, as a reference says",
         arguments: 1...60)

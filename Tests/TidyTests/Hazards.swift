@@ -34,6 +34,7 @@ enum Hazards {
         "Sources/Platform/Kernel/Signals.swift": "signal masks and signalfd",
         "Sources/Platform/Kernel/Socket.swift": "receives into and sends from memory of ours",
         "Sources/Platform/Kernel/System.swift": "C strings from the system",
+        "Sources/Platform/Kernel/SystemError.swift": "the words for an error are a C string",
 
         // The wall around OpenSSL.
         "Sources/Protocols/TLS/Callbacks.swift": "OpenSSL calls back with the pointer it was given",
@@ -45,13 +46,17 @@ enum Hazards {
         "Sources/Protocols/TLS/X509Certificate.swift": "owns an X509",
 
         // Between threads.
-        "Sources/kontainers-edge/Wire.swift": "moves a worker to its thread before anybody else can see it",
+        "Sources/kontainers-edge/Wire.swift": "moves workers and the health checker to their threads",
     ]
 
     static let stateMachines = [
         "Sources/DataPlane/Balancing/ActiveHealth.swift",
         "Sources/DataPlane/Balancing/CircuitBreaker.swift",
         "Sources/DataPlane/Balancing/OutlierEjection.swift",
+        "Sources/DataPlane/HealthChecking/CheckResponse.swift",
+        "Sources/DataPlane/HealthChecking/CheckResult.swift",
+        "Sources/DataPlane/HealthChecking/HealthChecker+Checking.swift",
+        "Sources/DataPlane/HealthChecking/HealthChecker+Connection.swift",
         "Sources/DataPlane/Proxy/ClientConnection.swift",
         "Sources/DataPlane/Proxy/Exchange+Begin.swift",
         "Sources/DataPlane/Proxy/Exchange+Pump.swift",

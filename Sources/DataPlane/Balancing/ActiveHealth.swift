@@ -1,6 +1,6 @@
 /// What checks say of one endpoint, and when the next is due.
 ///
-///     waiting ──due──► checking ──passed, failed, or no result in time──► waiting
+///     waiting ──due──► checking ──passed, failed, undecided, or no result in time──► waiting
 ///
 /// The verdict is a count beside that: an endpoint that nobody has checked yet is unknown and comes up with its first
 /// good check, so that a new container serves at once; one that is down needs `rise` good checks in a row, and one
@@ -44,6 +44,8 @@ public struct ActiveHealth: Sendable, BitwiseCopyable, Equatable {
         case due
         /// The check that runs has a result.
         case passed, failed
+        /// The check that runs could not be made, which says nothing of the endpoint: as if it had not begun.
+        case undecided
     }
 
     public struct Effect: Sendable, BitwiseCopyable, Equatable {
@@ -52,6 +54,11 @@ public struct ActiveHealth: Sendable, BitwiseCopyable, Equatable {
         public var action = Action.none
         /// The verdict, if this event changed it.
         public var changed: Verdict?
+
+        public init(action: Action = .none, changed: Verdict? = nil) {
+            self.action = action
+            self.changed = changed
+        }
     }
 
     public private(set) var phase: Phase
@@ -88,7 +95,10 @@ public struct ActiveHealth: Sendable, BitwiseCopyable, Equatable {
             return Effect(changed: judge(.up, now, policy, &random))
         case (.checking, .failed):
             return Effect(changed: judge(.down, now, policy, &random))
-        case (.waiting, .passed), (.waiting, .failed):
+        case (.checking, .undecided):
+            phase = .waiting(until: now &+ Self.jittered(policy.interval, policy.jitterPercent, &random))
+            return Effect()
+        case (.waiting, .passed), (.waiting, .failed), (.waiting, .undecided):
             // Of a check that was abandoned: it has counted already.
             return Effect()
         }

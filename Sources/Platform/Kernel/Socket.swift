@@ -83,6 +83,9 @@ public enum Socket {
         code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM
     }
 
+    /// Whether `errno` says that something of ours is used up, or local ports: not that the peer is at fault.
+    public static func isShortage(_ code: CInt) -> Bool { isExhaustion(code) || code == EADDRNOTAVAIL }
+
     /// Begins to connect, with TCP_NODELAY set.
     public static func connect(to address: SocketAddress) -> Connecting {
         let socket = kl_socket_stream(CInt(address.family.rawValue))

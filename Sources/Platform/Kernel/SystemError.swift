@@ -16,6 +16,12 @@ public struct SystemError: Error, Equatable, Sendable, CustomStringConvertible {
     /// `bind: Address already in use`
     public var description: String { "\(call): \(unsafe String(cString: strerror(code)))" }
 
+    /// `connection refused`, within a sentence.
+    public static func words(for code: CInt) -> String {
+        let text = unsafe String(cString: strerror(code))
+        return text.prefix(1).lowercased() + text.dropFirst()
+    }
+
     public var isAddressInUse: Bool { code == EADDRINUSE }
     public var isPermissionDenied: Bool { code == EACCES || code == EPERM }
     public var isMissing: Bool { code == ENOENT }
