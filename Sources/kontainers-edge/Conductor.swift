@@ -1,5 +1,6 @@
 import Contract
 import Engine
+import HealthChecking
 import Kernel
 import Proxy
 import Routing
@@ -15,6 +16,8 @@ final class Conductor {
         /// Every worker serves this revision.
         case adopted(epoch: String, revision: UInt64, diagnoses: [EdgeDiagnosis], since: UInt64)
         case workerEnded
+        /// What active checks have found out about endpoints.
+        case health([HealthNews])
     }
 
     private enum Source: UInt64 { case signals, inbox, channel, link }
@@ -35,10 +38,12 @@ final class Conductor {
     private var isReady = false
     private var runningWorkers: Int
     private let report: TelemetryReport
+    private let health: HealthDesk
+    private let opinions = OpinionBook()
 
     init(_ options: Options) throws {
         self.options = options
-        System.raiseDescriptorLimit()
+        let descriptors = System.raiseDescriptorLimit()
         signals = try Signals([.terminate, .interrupt, .hangup])
         poller = try Poller()
         inbox = try Inbox()
@@ -58,9 +63,14 @@ final class Conductor {
         let log = try Self.openLog(settings.accessLog)
         self.log = log
         let census = Census()
-        workers = try (0..<start.workers).map { _ in try Worker(log: log, settings: settings, census: census) }
+        let board = VerdictBoard()
+        workers = try (0..<start.workers).map { _ in
+            try Worker(log: log, settings: settings, census: census, board: board)
+        }
         runningWorkers = workers.count
-        report = TelemetryReport(workers.map(\.tally), log)
+        let notices = inbox
+        health = HealthDesk(workers: workers, board: board, descriptors: descriptors) { notices.post(.health($0)) }
+        report = TelemetryReport(workers.map(\.tally), log, health.tally)
         sockets = ListenerSockets(workers: workers)
         try startWorkers()
         try poller.addLevelTriggered(signals.descriptor, token: Source.signals.rawValue)
@@ -138,7 +148,8 @@ final class Conductor {
 
     func run() throws {
         while true {
-            let count = try poller.wait(milliseconds: report.isUnderWay && link?.isConnected == true ? 10 : 200)
+            let hasMore = (report.isUnderWay || opinions.hasNews) && link?.isConnected == true
+            let count = try poller.wait(milliseconds: hasMore ? 10 : 200)
             for place in 0..<count {
                 let (token, _) = poller.event(place)
                 switch Source(rawValue: token) {
@@ -169,6 +180,7 @@ final class Conductor {
         for notice in inbox.takeAll() {
             switch notice {
             case .workerEnded: runningWorkers -= 1
+            case .health(let news): opinions.note(news)
             case .adopted(let epoch, let revision, let diagnoses, let since):
                 Log.write(
                     .info, "serving", ("revision", "\(revision)"), ("rules", "\(state.ruleCount)"),
@@ -190,6 +202,7 @@ final class Conductor {
         let limit = UInt64(max(0, state.settings.timeouts.drain)) * 1_000_000
         Log.write(.info, "draining", ("limit_ms", "\(state.settings.timeouts.drain)"))
         for worker in workers { worker.inbox.post(.drain(deadline: Clock.monotonic() &+ limit)) }
+        health.stop()
     }
 
     private func end() {
@@ -216,6 +229,7 @@ final class Conductor {
         var all = diagnoses
         if let fault = useLog() { all.append(fault) }
         for worker in workers { worker.inbox.post(.adopt(compiled)) }
+        health.follow(compiled.table)
         sockets.beginServing(state)
         if channel == nil, isReady || options.snapshot == nil { all += sockets.reconcile(state) }
         found.set(all)
@@ -282,9 +296,11 @@ final class Conductor {
                     version: LinkVersion.current, pid: System.processID, workers: workers.count, epoch: state.epoch,
                     revision: state.revision))
             report.restart()
+            opinions.restart()
         }
         link.flush()
         // What was said first is heard first: the Link is for revisions before it is for numbers.
+        while link.isHeard, let message = opinions.next() { link.send(message) }
         if link.isHeard, let message = report.next(now: now, state) { link.send(message) }
     }
 

@@ -1,4 +1,5 @@
 import Contract
+import HealthChecking
 import Kernel
 import Proxy
 import Routing
@@ -41,6 +42,7 @@ final class TelemetryReport {
 
     private let tallies: [Tally]
     private let log: AccessLogSink
+    private let health: HealthTally
     private var rows: [Kind: Rows] = [:]
     private var gone = EdgeTallies.Gone()
     /// Held while its names are in use, so that none of its numbers is given to others.
@@ -51,9 +53,10 @@ final class TelemetryReport {
     /// A round has begun and some rows were not looked at.
     private(set) var isUnderWay = false
 
-    init(_ tallies: [Tally], _ log: AccessLogSink) {
+    init(_ tallies: [Tally], _ log: AccessLogSink, _ health: HealthTally) {
         self.tallies = tallies
         self.log = log
+        self.health = health
         restart()
     }
 
@@ -89,6 +92,8 @@ final class TelemetryReport {
                 families[family.name] = sum
             }
         }
+        for (name, value) in health.readings { sums[name, default: 0] &+= value }
+        families["health_checks_total"] = .init(name: "health_checks_total", label: "result", values: health.results)
         // A worker counts lines that found no room, the sink those it could not write.
         sums["access_log_lines_lost_total", default: 0] &+= log.linesLost.current
         let usage = ProcessUsage.current() ?? ProcessUsage()

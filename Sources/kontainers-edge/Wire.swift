@@ -1,5 +1,6 @@
 import Contract
 import FoundationEssentials
+import HealthChecking
 import Kernel
 import Proxy
 import Synchronization
@@ -53,4 +54,11 @@ struct WorkerBox: @unchecked Sendable {
     let worker: Worker
 
     init(_ worker: Worker) { self.worker = worker }
+}
+
+/// Carries the health checker to its thread.
+struct CheckerBox: @unchecked Sendable {
+    let checker: HealthChecker
+
+    init(_ checker: HealthChecker) { self.checker = checker }
 }

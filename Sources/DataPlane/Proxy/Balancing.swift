@@ -28,6 +28,7 @@ extension Worker {
             ejections[number] = OutlierEjection()
             ejected.removeAll { $0 == id.number }
         }
+        readVerdicts()
         poolEpoch &+= 1
     }
 

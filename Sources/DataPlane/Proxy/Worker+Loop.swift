@@ -107,6 +107,7 @@ extension Worker {
             case .close(let index): closeListener(index)
             case .drain(let deadline): drain(until: deadline)
             case .verified(let exchange, let isRight): verified(exchange, isRight)
+            case .verdicts(let verdicts): take(verdicts)
             }
         }
     }

@@ -1,5 +1,5 @@
+public import Balancing
 public import Contract
-import Balancing
 import Bytes
 import Compression
 public import Engine
@@ -20,6 +20,8 @@ public enum WorkerMessage: Sendable {
     case drain(deadline: UInt64)
     /// A password that the exchange waits for was verified.
     case verified(exchange: Token, isRight: Bool)
+    /// What active checks have found out about endpoints; it stands on the ``VerdictBoard`` already.
+    case verdicts([EndpointVerdict])
 }
 
 /// All that one revision means to a worker; immutable and shared by all.
@@ -136,6 +138,8 @@ public final class Worker {
 
     /// What is limited over all workers, and the parts of it that this one has needed.
     let census: Census
+    /// Which endpoints are down, as the health checker has found.
+    let board: VerdictBoard
     var listenerCounts: SharedCounts?
     var poolCounts: SharedCounts?
     var addressCounts: AddressCounts?
@@ -160,11 +164,14 @@ public final class Worker {
 
     /// - Parameters:
     ///   - census: one for all workers of a process.
+    ///   - board: the same for all workers, and the health checker's.
     ///   - simulation: stands in for the clock and the network; `nil` in a worker that serves.
     public init(
-        log: AccessLogSink, settings: Settings, census: Census = Census(), simulation: Simulation? = nil
+        log: AccessLogSink, settings: Settings, census: Census = Census(), board: VerdictBoard = VerdictBoard(),
+        simulation: Simulation? = nil
     ) throws(SystemError) {
         self.census = census
+        self.board = board
         inbox = try Inbox()
         tally = Tally()
         loop = try EventLoop(capacity: Self.slotCapacity, simulation: simulation)

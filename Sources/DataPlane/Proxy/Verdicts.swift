@@ -1,0 +1,54 @@
+public import Balancing
+import Routing
+import Synchronization
+
+/// Which endpoints active checks find down, by identity. One for all workers of a process; whoever checks writes it
+/// before it posts the same to the workers.
+///
+/// Messages alone would not do: an endpoint that a worker does not know yet, or knows under another number, has nobody
+/// there to take one. A worker that adopts a revision therefore looks here, and no endpoint that is known to be down
+/// gets an exchange for having come with a new revision.
+public final class VerdictBoard: Sendable {
+    private let down = Mutex<Set<UInt64>>([])
+
+    public init() {}
+
+    /// From any thread, before the workers are told.
+    public func note(_ verdicts: [EndpointVerdict]) {
+        down.withLock { down in
+            for verdict in verdicts {
+                if verdict.isDown { down.insert(verdict.identity) } else { down.remove(verdict.identity) }
+            }
+        }
+    }
+
+    var standing: Set<UInt64> { down.withLock { $0 } }
+}
+
+extension Worker {
+    /// What the health checker has found out. Behind it pools choose anew.
+    func take(_ verdicts: [EndpointVerdict]) {
+        var isElsewhere = false
+        for verdict in verdicts {
+            let number = Int(verdict.number)
+            if number < identities.count, identities[number] == verdict.identity {
+                bar(number, verdict.isDown)
+            } else {
+                isElsewhere = true
+            }
+        }
+        // Of another revision than this worker's, or of one that it has yet to adopt.
+        if isElsewhere { readVerdicts() }
+        poolEpoch &+= 1
+    }
+
+    /// Brings every endpoint in line with the board.
+    func readVerdicts() {
+        let standing = board.standing
+        for number in loads.indices { bar(number, standing.contains(identities[number])) }
+    }
+
+    private func bar(_ number: Int, _ isDown: Bool) {
+        if isDown { loads[number].bars.insert(.unhealthy) } else { loads[number].bars.remove(.unhealthy) }
+    }
+}
