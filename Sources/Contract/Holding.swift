@@ -15,13 +15,17 @@ public struct Holding: Equatable, Sendable, Encodable {
     /// it waits as long as others do.
     public var page = 2_000
 
+    /// Milliseconds.
+    public static let timeRange = 0...600_000
+    public static let limitRange = 1...100_000
+
     public init() {}
 
     public func check() throws(OptionFault) {
-        try within(time, 0...600_000, "milliseconds for which requests are held")
-        try within(limit, 1...100_000, "requests that are held")
-        try within(wake, 0...600_000, "milliseconds to wait for a container that is started")
-        try within(page, 0...600_000, "milliseconds until the waiting page")
+        try within(time, Self.timeRange, "milliseconds for which requests are held")
+        try within(limit, Self.limitRange, "requests that are held")
+        try within(wake, Self.timeRange, "milliseconds to wait for a container that is started")
+        try within(page, Self.timeRange, "milliseconds until the waiting page")
     }
 }
 

@@ -55,6 +55,7 @@ extension FileReader {
             options: options,
             place: reader.place(fields.position))
         rule.pool = reader.pool(fields)
+        rule.hold = reader.hold(fields)
         for endpoint in endpoints where endpoint.share != EndpointShare() && rule.shares[endpoint.text] == nil {
             rule.shares[endpoint.text] = endpoint.share
         }

@@ -153,7 +153,8 @@ struct LabelReader {
 
     /// Also what is none and was meant to be one belongs to its rule, which is not served without what it asked for.
     private static func isNearOption(_ word: String) -> Bool {
-        RuleDeclaration.Kind(rawValue: word) == nil && Suggestion.nearest(to: word, among: Schema.optionNames) != nil
+        RuleDeclaration.Kind(rawValue: word) == nil
+            && Suggestion.nearest(to: word, among: Schema.labelOptionNames) != nil
     }
 
     static func isRuleName(_ text: String) -> Bool {

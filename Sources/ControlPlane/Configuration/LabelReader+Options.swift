@@ -12,32 +12,39 @@ extension LabelReader {
         /// `nil` when the label is none of an option.
         init?(_ written: String, key: String, value: String) {
             let parts = written.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
-            guard Schema.optionNames.contains(parts[0]) else { return nil }
+            guard Schema.labelOptionNames.contains(parts[0]) else { return nil }
             (path, self.key, self.value) = (parts, key, value)
         }
     }
 
-    /// - Returns: `nil` where nothing was asked for. What is wrong is reported, and makes the group faulty.
-    mutating func options(_ labels: [OptionLabel], path: String, in group: inout Group) -> (
-        rule: RuleOptions?, pool: PoolOptions?
-    ) {
-        guard !labels.isEmpty else { return (nil, nil) }
+    /// `nil` where nothing was asked for.
+    struct Options {
+        var rule: RuleOptions?
+        var pool: PoolOptions?
+        var hold: Holding?
+        var sleep: SleepDeclaration?
+    }
+
+    /// What is wrong is reported, and makes the group faulty.
+    mutating func options(_ labels: [OptionLabel], path: String, in group: inout Group) -> Options {
+        guard !labels.isEmpty else { return Options() }
         for label in labels where label.value.utf8.count > LabelGrammar.valueLimit {
             report(
                 "too-large", key: label.key, found: "found a value of \(label.value.utf8.count) bytes",
                 wanted: "wanted at most \(LabelGrammar.valueLimit)")
             group.isFaulty = true
-            return (nil, nil)
+            return Options()
         }
         // Lines count the labels, so that a diagnosis finds back to its own.
         let items = labels.enumerated().map { ($0.element.path[...], $0.element.value, $0.offset + 1) }
         var reader = SectionReader(path: "")
-        let written = tree(items, of: Schema.optionsSection)
-        guard let fields = reader.fields(written, as: Schema.optionsSection, subject: name) else {
-            return (nil, nil)
+        let written = tree(items, of: Schema.labelOptionsSection)
+        guard let fields = reader.fields(written, as: Schema.labelOptionsSection, subject: name) else {
+            return Options()
         }
-        let options = reader.ruleOptions(of: fields, path: path)
-        let pool = reader.pool(fields)
+        let options = Options(
+            rule: reader.ruleOptions(of: fields, path: path), pool: reader.pool(fields), hold: reader.hold(fields),
+            sleep: reader.sleep(fields))
         for diagnosis in reader.diagnoses {
             guard case .file(_, let line, _) = diagnosis.place, labels.indices.contains(line - 1) else { continue }
             report(
@@ -45,7 +52,7 @@ extension LabelReader {
                 wanted: diagnosis.wanted)
         }
         if reader.errorCount > 0 { group.isFaulty = true }
-        return (options, pool)
+        return options
     }
 
     private typealias Item = (path: ArraySlice<String>, value: String, line: Int)
@@ -61,6 +68,12 @@ extension LabelReader {
             // `gzip=true` beside `gzip.level=6` says nothing more.
             case .switchable(let inner)? where !deeper.isEmpty && !group.contains { $0.path.count == 1 && isOff($0) }:
                 let inside = deeper.map { ($0.path.dropFirst(), $0.value, $0.line) }
+                pairs.append(pair(name, tree(inside, of: inner)))
+            // `hold=10s` beside `hold.limit=50` is the field that may stand alone.
+            case .abbreviated(let inner, let stem)? where !deeper.isEmpty:
+                let inside = group.map { item -> Item in
+                    (item.path.count == 1 ? [stem] : item.path.dropFirst(), item.value, item.line)
+                }
                 pairs.append(pair(name, tree(inside, of: inner)))
             case .section(let inner)? where deeper.count == group.count:
                 let inside = deeper.map { ($0.path.dropFirst(), $0.value, $0.line) }

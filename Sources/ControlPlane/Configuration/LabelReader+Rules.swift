@@ -79,6 +79,8 @@ extension LabelReader {
             place: .label(
                 container: Shown.plain(name), key: keys["hosts"] ?? keys["listeners"] ?? keys["listen"] ?? stem))
         rule.pool = options.pool
+        rule.hold = options.hold
+        rule.sleep = options.sleep
         rule.share = EndpointShare(weight: number("weight") ?? 1, tier: number("tier") ?? 0)
         return rule
     }

@@ -11,6 +11,24 @@ public struct EndpointShare: Equatable, Sendable {
     }
 }
 
+/// When a container is stopped because nobody asks for it, and how long a request waits until it is back.
+public struct SleepDeclaration: Equatable, Sendable {
+    /// Milliseconds without a request.
+    public var after: Int
+    /// Milliseconds that a request waits.
+    public var wake: Int
+
+    public static let standardWake = 60_000
+    /// Up to a week.
+    public static let afterRange = 1_000...604_800_000
+    public static let wakeRange = 1_000...Holding.timeRange.upperBound
+
+    public init(after: Int, wake: Int = SleepDeclaration.standardWake) {
+        self.after = after
+        self.wake = wake
+    }
+}
+
 /// A rule as it was asked for, before containers are resolved to addresses.
 public struct RuleDeclaration: Equatable, Sendable {
     public enum Kind: String, Sendable, CaseIterable { case http, tcp, udp }
@@ -45,6 +63,10 @@ public struct RuleDeclaration: Equatable, Sendable {
     public var options: RuleOptions?
     /// How its endpoints share what comes; `nil`: each has its turn.
     public var pool: PoolOptions?
+    /// What becomes of requests while no endpoint is ready; `nil`: nothing was said.
+    public var hold: Holding?
+    /// Of the container alone; `nil`: it is never stopped.
+    public var sleep: SleepDeclaration?
     /// Of the container, or by address; standard where it is left out.
     public var share = EndpointShare()
     public var shares: [String: EndpointShare] = [:]

@@ -95,6 +95,9 @@ extension Schema {
             "maxPending", .integer(Limits.countRange), standard: "limits.pendingPerPool",
             says: "Exchanges that wait for a response to begin; 0 means no limit. Answer: 503."),
         Field("pool", .section(pool), says: "How its endpoints share what comes, and when one is left alone."),
+        Field(
+            "hold", .abbreviated(hold, by: "time"),
+            says: "How long requests wait while none of its endpoints is ready."),
         Field("retries", .section(retries), says: "When a request is sent to a second endpoint."),
         Field("timeouts", .section(ruleTimeouts), says: "Waits of its own, in place of the edge's."),
         Field("stripPrefix", .text, says: "true (the rule's path) or a path: taken off in front for the upstream."),
@@ -117,6 +120,9 @@ extension Schema {
     ]
 
     static let optionNames = options.map(\.name)
+    /// Of labels: also what only a container can be asked for.
+    static let labelOptions = options + [sleepField]
+    static let labelOptionNames = labelOptions.map(\.name)
     /// For reading them alone.
-    static let optionsSection = Section(title: "a rule", fields: options)
+    static let labelOptionsSection = Section(title: "a rule", fields: labelOptions)
 }

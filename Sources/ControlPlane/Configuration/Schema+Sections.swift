@@ -83,9 +83,9 @@ enum Schema {
         ] + options)
 
     static let shortLabels = Section(
-        title: "the short form", fields: [host, path, port, ruleTLS, network, weight, tier] + options)
+        title: "the short form", fields: [host, path, port, ruleTLS, network, weight, tier] + labelOptions)
     static let httpLabels = Section(
-        title: "an http rule", fields: [hosts, path, port, network, ruleTLS, listeners, weight, tier] + options)
+        title: "an http rule", fields: [hosts, path, port, network, ruleTLS, listeners, weight, tier] + labelOptions)
     static let streamLabels = Section(
         title: "a tcp or udp rule",
         fields: [

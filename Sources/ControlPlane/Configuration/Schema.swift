@@ -36,6 +36,8 @@ indirect enum FieldType: Sendable {
     case section(Section)
     /// `true`, `false`, or a section that says more than `true`.
     case switchable(Section)
+    /// A section, or the value of one of its fields alone.
+    case abbreviated(Section, by: String)
     case sections(Section)
 
     /// In a sentence: "wanted …".
@@ -64,6 +66,9 @@ indirect enum FieldType: Sendable {
         case .several(let type, _): type.wanted + ", or a list of such"
         case .switchable(let section):
             "true, false, or a mapping with " + section.fieldNames.joined(separator: ", ")
+        case .abbreviated(let section, let name):
+            (section.field(spelled: name)?.type.wanted ?? name) + ", or a mapping with "
+                + section.fieldNames.joined(separator: ", ")
         case .section(let section): "a mapping with " + section.fieldNames.joined(separator: ", ")
         case .sections(let section): "a list of mappings with " + section.fieldNames.joined(separator: ", ")
         }

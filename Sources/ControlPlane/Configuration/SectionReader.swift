@@ -43,7 +43,7 @@ enum ScalarReader {
             return .text(text)
         case .network: return .text(try Addresses.network(text))
         case .several(let type, _): return try value(text, as: type)
-        case .section, .switchable, .sections, .pairs, .users:
+        case .section, .switchable, .abbreviated, .sections, .pairs, .users:
             throw Fault("wrong-type", text: text, wanted: "wanted \(type.wanted)")
         }
     }
