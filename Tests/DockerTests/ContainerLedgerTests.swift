@@ -60,9 +60,58 @@ struct ContainerLedgerTests {
         #expect(!did)
         did = ledger.expire(now: now + .seconds(1))
         #expect(!did)
-        did = ledger.expire(now: now + ContainerLedger.stopBelief)
+        did = ledger.expire(now: now + ContainerLedger.leastBelief)
         #expect(did)
         #expect(!ledger.containers[0].isStopping)
+    }
+
+    @Test(
+        "a container is believed to be stopping for as long as its engine waits for it",
+        arguments: [(nil, 30), (5, 30), (0, 30), (120, 125), (-1, 3_600), (Int.max, 3_600)] as [(Int?, Int)])
+    func grace(_ timeout: Int?, _ seconds: Int) {
+        var record = Self.record("c")
+        record.stopTimeout = timeout
+        var ledger = ContainerLedger(lastKnown: [record])
+        let now = ContinuousClock.now
+        _ = ledger.apply(Self.event("kill", "c", ["signal": "15"]), now: now)
+        #expect(ledger.nextExpiry == now + .seconds(seconds))
+    }
+
+    @Test(
+        "the signal that an image names as its own ends it; others are for something else",
+        arguments: [(nil, "28", false), (28, "28", true), (28, "SIGWINCH", true), (28, "1", false), (28, "15", true)]
+            as [(Int?, String, Bool)])
+    func signals(_ own: Int?, _ sent: String, _ stops: Bool) {
+        var record = Self.record("c")
+        record.stopSignal = own
+        var ledger = ContainerLedger(lastKnown: [record])
+        let did = ledger.apply(Self.event("kill", "c", ["signal": sent]), now: .now)
+        #expect(did == stops && ledger.containers[0].isStopping == stops)
+    }
+
+    @Test("the events of a recreate, in the order of Compose, never leave a gap that was not there")
+    func recreate() {
+        var ledger = ContainerLedger(lastKnown: [Self.record("old")])
+        let now = ContinuousClock.now
+        func told(_ action: String, _ id: String) { _ = ledger.apply(Self.event(action, id), now: now) }
+        func asked(_ id: String, _ state: ContainerRecord.State, named name: String) {
+            let (_, asked) = ledger.takeQuestions()
+            var record = Self.record(id, state)
+            record.name = name
+            _ = ledger.apply(inspected: record, id: id, asked: asked)
+        }
+        told("create", "new")
+        asked("new", .created, named: "old_web")
+        #expect(ledger.containers.map { Readiness($0) } == [.ready, .down("was never started")])
+        told("kill", "old")
+        told("die", "old")
+        told("stop", "old")
+        told("destroy", "old")
+        told("rename", "new")
+        told("start", "new")
+        #expect(ledger.containers.map(\.id) == ["new"])
+        asked("new", .running, named: "web")
+        #expect(ledger.containers.map { Readiness($0) } == [.ready] && ledger.containers[0].name == "web")
     }
 
     @Test("a container that started again is not stopping any more")

@@ -190,6 +190,26 @@ struct DockerSourceTests {
         }
     }
 
+    @Test("an event that comes while the first list is read tells nothing of the half that is known")
+    func half() async throws {
+        let engine = FakeEngine()
+        try await engine.serve {
+            await engine.set("c1", .init())
+            await engine.set("slow", .init())
+            await engine.answer("/containers/slow", with: .silence)
+            var limits = EngineLimits()
+            limits.callTime = .milliseconds(200)
+            try await Self.following(engine, limits: limits) { states in
+                try await Task.sleep(for: .milliseconds(100))
+                await engine.set("c1", .init(state: "paused"))
+                await engine.emit("pause", "c1")
+                await engine.answer("/containers/slow", with: nil)
+                let first = await states.first { $0.reachable }
+                #expect(first.containers.first { $0.id == "c1" }?.state == .paused)
+            }
+        }
+    }
+
     @Test("until an engine answers, what was known in another life is believed")
     func lastKnown() async throws {
         let engine = FakeEngine()

@@ -16,6 +16,7 @@ struct DocumentTests {
 
     static let inspected = """
         {"Id":"c1","Name":"/web","Image":"sha256:1","Config":{"Image":"local/web:1","Labels":{"a":"b"},
+        "StopTimeout":20,"StopSignal":"SIGQUIT",
         "ExposedPorts":{"80/tcp":{},"53/udp":{},"x/tcp":{},"99999/tcp":{}}},
         "State":{"Status":"running","Health":{"Status":"healthy"}},"HostConfig":{"NetworkMode":"default"},
         "NetworkSettings":{"Ports":{"80/tcp":null,"443/tcp":[]},
@@ -50,6 +51,17 @@ struct DocumentTests {
         #expect(record.exposedPorts.map(\.description) == ["53/udp", "80/tcp", "443/tcp"])
         #expect(record.name == "web" && record.state == .running && record.health == .healthy)
         #expect(record.networks.map(\.address) == ["198.18.0.2"])
+        #expect(record.stopTimeout == 20 && record.stopSignal == 3)
+    }
+
+    @Test(
+        "signals have names and numbers",
+        arguments: [
+            ("15", 15), ("SIGTERM", 15), ("term", 15), ("SIGWINCH", 28), ("SIGRTMIN+3", 37), ("RTMAX-1", 63),
+            ("SIGRTMIN", 34), ("0", nil), ("65", nil), ("SIGNAL", nil), ("RTMIN-1", nil), ("RTMIN+99", nil), ("", nil),
+        ] as [(String, Int?)])
+    func signals(_ text: String, _ number: Int?) {
+        #expect(StopSignal.number(text) == number)
     }
 
     @Test(
@@ -123,8 +135,11 @@ struct DocumentTests {
         arguments: [
             ("container", "die", [:], EngineEvent.Meaning.left(id: "c", .exited)),
             ("container", "stop", [:], .left(id: "c", .exited)), ("container", "pause", [:], .left(id: "c", .paused)),
-            ("container", "kill", ["signal": "15"], .stopping(id: "c")),
-            ("container", "kill", ["signal": "1"], .nothing), ("container", "destroy", [:], .gone(id: "c")),
+            ("container", "kill", ["signal": "15"], .signalled(id: "c", 15)),
+            ("container", "kill", ["signal": "SIGHUP"], .signalled(id: "c", 1)),
+            ("container", "kill", [:], .signalled(id: "c", nil)),
+            ("container", "kill", ["signal": "?"], .signalled(id: "c", 0)),
+            ("container", "destroy", [:], .gone(id: "c")),
             ("container", "health_status: unhealthy", [:], .health(id: "c", .unhealthy)),
             ("container", "start", [:], .touched(id: "c")), ("container", "exec_die", [:], .nothing),
             ("network", "connect", ["container": "d"], .touched(id: "d")), ("network", "create", [:], .networks),

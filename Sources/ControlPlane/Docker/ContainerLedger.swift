@@ -22,8 +22,18 @@ struct ContainerLedger {
     /// Containers that were sent a signal to stop, until when that is believed of them while they still run.
     private var stopping: [String: ContinuousClock.Instant] = [:]
 
-    /// How long a container that was told to stop, and did not, stays without new requests.
-    static let stopBelief = Duration.seconds(30)
+    /// How long a container that was told to stop, and did not, stays without new requests: as long as its engine lets
+    /// it live on, and a little; and no shorter than somebody may have asked the engine to wait instead.
+    static func stopBelief(_ record: ContainerRecord?) -> Duration {
+        switch record?.stopTimeout {
+        case nil: leastBelief
+        case .some(let seconds) where seconds < 0: longestBelief
+        case .some(let seconds): min(max(.seconds(seconds) + .seconds(5), leastBelief), longestBelief)
+        }
+    }
+
+    static let leastBelief = Duration.seconds(30)
+    static let longestBelief = Duration.seconds(3_600)
 
     /// - Parameter lastKnown: what was known in another life.
     init(lastKnown: [ContainerRecord] = []) {
@@ -68,9 +78,13 @@ struct ContainerLedger {
                 $0.state = state
                 $0.isStopping = false
             }
-        case .stopping(let id):
+        case .signalled(let id, let signal):
+            // HUP or USR1 usually ask for something else; but some images name such a one as theirs to stop by.
+            guard signal.map({ StopSignal.usual.contains($0) || records[id]?.stopSignal == $0 }) ?? true else {
+                return false
+            }
             touch(id)
-            stopping[id] = now + Self.stopBelief
+            stopping[id] = now + Self.stopBelief(records[id])
             return update(id) { $0.isStopping = true }
         case .gone(let id):
             touch(id)

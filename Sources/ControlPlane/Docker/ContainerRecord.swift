@@ -64,6 +64,10 @@ public struct ContainerRecord: Equatable, Sendable, Codable {
     public var networks: [Attachment]
     /// `default`, `bridge`, `host`, `none`, `container:ID`, or a network's name.
     public var networkMode: String
+    /// Seconds that it has to end after it was told to stop; negative: for ever; `nil`: the engine's standard.
+    public var stopTimeout: Int?
+    /// The number of the signal that it is told to stop by; `nil`: SIGTERM.
+    public var stopSignal: Int?
 
     public init(
         id: String, name: String, image: String = "", state: State = .running, health: Health = .none,

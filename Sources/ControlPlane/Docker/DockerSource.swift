@@ -113,7 +113,7 @@ public actor DockerSource {
     }
 
     private func expire() {
-        if ledger.expire(now: .now) { emit() }
+        if ledger.expire(now: .now), isComplete { emit() }
         if !ledger.questions.isEmpty { bell?.yield() }
     }
 
@@ -127,7 +127,7 @@ public actor DockerSource {
                 metadata: ["kind": "\(event.kind)", "action": "\(event.action)", "id": "\(event.id.prefix(12))"])
         }
         // Without delay: a container that left must not get one more request.
-        if changed { emit() }
+        if changed, isComplete { emit() }
         if !ledger.questions.isEmpty { bell?.yield() }
     }
 
@@ -139,7 +139,7 @@ public actor DockerSource {
                 let (questions, asked) = ledger.takeQuestions(underWay: underWay)
                 var wanted = questions.containers
                 if questions.list {
-                    if ledger.apply(networks: try await client.networks()) { emit() }
+                    if ledger.apply(networks: try await client.networks()), isComplete { emit() }
                     let (changed, inspect) = ledger.apply(list: try await client.containers(), asked: asked)
                     wanted.formUnion(inspect)
                     wanted.subtract(underWay)
@@ -151,7 +151,11 @@ public actor DockerSource {
                     inspections.addTask { try await self.inspect(id, asked: asked) }
                 }
                 if wanted.isEmpty, underWay.isEmpty { completed() }
-                if questions.networks, !questions.list, ledger.apply(networks: try await client.networks()) { emit() }
+                if questions.networks, !questions.list, ledger.apply(networks: try await client.networks()),
+                    isComplete
+                {
+                    emit()
+                }
             }
         }
     }

@@ -31,6 +31,7 @@ private enum Field: String, CodingKey {
     case globalIPv6Address = "GlobalIPv6Address", networkID = "NetworkID", driver = "Driver"
     case running = "Running", paused = "Paused", restarting = "Restarting", dead = "Dead"
     case version = "Version", apiVersion = "ApiVersion", message
+    case stopTimeout = "StopTimeout", stopSignal = "StopSignal"
     case action = "Action", actor = "Actor", attributes = "Attributes"
 }
 
@@ -193,6 +194,8 @@ struct ContainerInspection: Decodable {
             exposedPorts: Array(Set((Array(exposed) + Array(published)).compactMap { .init(exposed: $0) })),
             networks: settings?.table(.networks, of: AttachmentDocument.self).attachments ?? [],
             networkMode: host?.field(.networkMode) ?? "default")
+        record.stopTimeout = config?.field(.stopTimeout)
+        record.stopSignal = config?.field(.stopSignal, as: String.self).flatMap(StopSignal.number)
     }
 
     /// `Status`, or where an engine leaves it out, the flags that say the same.

@@ -4,8 +4,8 @@ struct EngineEvent: Equatable, Sendable {
     enum Meaning: Equatable, Sendable {
         /// Nothing more can be sent to the container, from now on.
         case left(id: String, ContainerRecord.State)
-        /// It was told to stop; it may live on for its stop timeout, or ignore the signal.
-        case stopping(id: String)
+        /// It was sent a signal, which may be the one that ends it; `nil` when the engine does not tell which.
+        case signalled(id: String, Int?)
         case gone(id: String)
         case health(id: String, ContainerRecord.Health)
         /// Something about it changed that only the engine can tell.
@@ -39,7 +39,7 @@ struct EngineEvent: Equatable, Sendable {
         switch action {
         case "die", "died", "stop": .left(id: id, .exited)
         case "pause": .left(id: id, .paused)
-        case "kill": signalStops ? .stopping(id: id) : .nothing
+        case "kill": .signalled(id: id, attributes["signal"].map { StopSignal.number($0) ?? 0 })
         case "destroy", "remove": .gone(id: id)
         case "health_status: healthy": .health(id: id, .healthy)
         case "health_status: unhealthy": .health(id: id, .unhealthy)
@@ -49,12 +49,6 @@ struct EngineEvent: Equatable, Sendable {
         // is answered by asking.
         default: .touched(id: id)
         }
-    }
-
-    /// Signals that ask to end: HUP (1) and USR1 (10) usually ask for something else. No number counts as a stop.
-    private var signalStops: Bool {
-        guard let text = attributes["signal"] else { return true }
-        return ["2", "3", "9", "15", "SIGINT", "SIGQUIT", "SIGKILL", "SIGTERM"].contains(text)
     }
 
     private var networkMeaning: Meaning {
