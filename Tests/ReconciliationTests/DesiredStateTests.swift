@@ -14,7 +14,8 @@ struct DesiredStateTests {
         var state = DesiredState(parser: testGrammar)
         return state.compute(
             Sources(
-                file: file(rules), certificates: certificates, resolutions: resolutions, engines: [engine(containers)]))
+                file: file(rules), certificates: certificates, resolutions: resolutions, engines: [engine(containers)]),
+            now: .now)
     }
 
     @Test("containers with the same rule form one pool, in a stable order")
@@ -28,7 +29,7 @@ struct DesiredStateTests {
                         Endpoint(address: "198.18.0.3:80", name: "web-1"),
                         Endpoint(address: "198.18.0.4:80", name: "web-2"),
                         Endpoint(address: "198.18.0.5:80", name: "web-3"),
-                    ])
+                    ], holding: Holding())
             ])
         #expect(outcome.diagnoses.isEmpty)
         #expect(outcome.reasons.count == 3)
@@ -56,7 +57,7 @@ struct DesiredStateTests {
         ])
     func notes(_ record: ContainerRecord, _ note: String) {
         let rules = Self.compute([record]).content.rules
-        #expect(rules == [Rule(name: "docker:site", hosts: ["a.test"], note: note)])
+        #expect(rules == [Rule(name: "docker:site", hosts: ["a.test"], note: note, holding: Holding())])
     }
 
     @Test("a container whose health is not known yet serves only while no other is ready")
@@ -65,6 +66,23 @@ struct DesiredStateTests {
         #expect(Self.compute([starting]).content.rules[0].endpoints.map(\.name) == ["web-1"])
         let both = Self.compute([starting, container("web-2", 2, health: .healthy)])
         #expect(both.content.rules[0].endpoints.map(\.name) == ["web-2"])
+    }
+
+    @Test("a successor gets traffic when its health is known, or when the old one is told to stop")
+    func succession() {
+        var state = DesiredState(parser: testGrammar)
+        func served(_ containers: [ContainerRecord]) -> [String] {
+            let sources = Sources(file: file(), engines: [engine(containers)])
+            return state.compute(sources, now: .now).content.rules[0].endpoints.map(\.name)
+        }
+        let old = container("web-1", 1, health: .healthy)
+        let new = container("web-2", 2, health: .starting)
+        #expect(served([old, container("web-2", 2, state: .created)]) == ["web-1"])
+        #expect(served([old, new]) == ["web-1"])
+        #expect(served([container("web-1", 1, health: .unhealthy), new]) == ["web-2"])
+        #expect(served([old, container("web-2", 2, health: .healthy)]) == ["web-1", "web-2"])
+        #expect(served([container("web-1", 1, health: .healthy, stopping: true), new]) == ["web-2"])
+        #expect(served([container("web-1", 1, state: .exited), new]) == ["web-2"])
     }
 
     @Test("a pool loses only the members that are down, and has a note only when it is empty")
@@ -76,21 +94,6 @@ struct DesiredStateTests {
         #expect(
             none.content.rules[0].note
                 == "web-1 has stopped, web-2 has stopped, web-3 has stopped, web-4 has stopped, and 2 more")
-    }
-
-    @Test("a destroyed container's rule goes, unless another declares it")
-    func destroyed() {
-        var state = DesiredState(parser: testGrammar)
-        func names(_ containers: [ContainerRecord]) -> [String] {
-            state.compute(Sources(file: file(), engines: [engine(containers)])).content.rules.map(\.name)
-        }
-        let one = container("one", 1, ["first": "a.test - - -"])
-        let two = container("two", 2, ["second": "a.test - - -"])
-        #expect(names([one, two]) == ["docker:first"])
-        // The pool keeps its name, which the edge knows it by, though the container that gave it is gone.
-        #expect(names([two]) == ["docker:first"])
-        #expect(names([]) == [])
-        #expect(names([two]) == ["docker:second"])
     }
 
     @Test("equal names of different rules are told apart")

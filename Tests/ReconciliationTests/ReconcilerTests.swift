@@ -105,6 +105,30 @@ struct ReconcilerTests {
         #expect(await published.wait(for: 2)[1].snapshot.rules.isEmpty)
     }
 
+    @Test("a rule whose containers were removed goes when its time is over, though nobody has news")
+    func lingering() async {
+        let published = Published()
+        let parser: LabelParser = { labels, container in
+            var (rules, diagnoses) = testGrammar(labels, container)
+            for index in rules.indices {
+                rules[index].hold = Holding()
+                rules[index].hold?.time = 50
+            }
+            return (rules, diagnoses)
+        }
+        let reconciler = Reconciler(parser: parser, epoch: "e", localRoutes: { nil }, logger: quiet) {
+            published.append($0)
+        }
+        await reconciler.take(file(), diagnoses: [], certificates: [])
+        await reconciler.take(engine([container("one", 1)]))
+        _ = await published.wait(for: 1)
+        let began = ContinuousClock.now
+        await reconciler.take(engine([]))
+        let all = await published.wait(for: 3)
+        #expect(all[1].snapshot.rules.map(\.note) == ["its containers were removed"])
+        #expect(all[2].snapshot.rules.isEmpty && began.duration(to: .now) >= .milliseconds(50))
+    }
+
     @Test("diagnoses of all sources come together")
     func diagnoses() async {
         let (reconciler, published) = Self.make()

@@ -47,13 +47,16 @@ private struct Pool {
 
 extension DesiredState {
     /// The rules that containers declare, one candidate a pool.
-    mutating func containerCandidates(_ sources: Sources, _ outcome: inout Outcome) -> [Candidate] {
+    /// - Parameter isMoved: this host's routes have changed, and with them what was chosen of each container.
+    mutating func containerCandidates(
+        _ sources: Sources, isMoved: Bool, _ now: ContinuousClock.Instant, _ outcome: inout Outcome
+    ) -> [Candidate] {
         var pools: [Pool] = []
         var places: [String: Int] = [:]
         places.reserveCapacity(poolNames.count)
         var kept: [String: [String: ContainerReading]] = [:]
         for engine in sources.engines {
-            let before = readings[engine.endpoint] ?? [:]
+            let before = isMoved ? [:] : readings[engine.endpoint] ?? [:]
             var now: [String: ContainerReading] = [:]
             now.reserveCapacity(engine.containers.count)
             for record in engine.containers {
@@ -73,8 +76,17 @@ extension DesiredState {
             }
             kept[engine.endpoint] = now
         }
+        let former = readings
         readings = kept
-        name(pools, places)
+        let unnamed = pools.filter { poolNames[$0.key] == nil }
+        if !lingering.isEmpty { lingering = lingering.filter { places[$0.key] == nil } }
+        // All names are those of pools that are here, unless some went.
+        if poolNames.count + unnamed.count > pools.count {
+            // An engine that is not to be followed any more takes its rules with it.
+            let followed = former.filter { former in sources.engines.contains { $0.endpoint == former.key } }
+            letGo(of: poolNames.keys.filter { places[$0] == nil }, followed, now)
+        }
+        name(unnamed)
         var candidates: [Candidate] = []
         candidates.reserveCapacity(pools.count)
         for pool in pools {
@@ -158,17 +170,14 @@ extension DesiredState {
 
     /// Gives each pool a name. A pool keeps its name for as long as it lives, because in the edge the name is the
     /// identity by which counts and limits survive a change; so the container that gave the name may go.
-    private mutating func name(_ pools: [Pool], _ places: [String: Int]) {
-        var unnamed: [Pool] = []
-        for pool in pools where poolNames[pool.key] == nil { unnamed.append(pool) }
-        if poolNames.count + unnamed.count > pools.count { poolNames = poolNames.filter { places[$0.key] != nil } }
+    private mutating func name(_ unnamed: [Pool]) {
         guard !unnamed.isEmpty else { return }
         var taken = Set(poolNames.values)
         func wish(_ pool: Pool) -> String { pool.shares.map(\.declaration.name).min() ?? pool.key }
-        unnamed.sort { (wish($0), $0.key) < (wish($1), $1.key) }
-        for pool in unnamed {
+        for pool in unnamed.sorted(by: { (wish($0), $0.key) < (wish($1), $1.key) }) {
             let wish = wish(pool)
             var name = "docker:\(wish)"
+            if giveUp(name) { taken.remove(name) }
             var count = 1
             while !taken.insert(name).inserted {
                 count += 1
@@ -183,7 +192,7 @@ extension DesiredState {
         let first = shares[0].declaration
         for share in shares.dropFirst()
         where share.declaration.tls != first.tls || share.declaration.options != first.options
-            || share.declaration.pool != first.pool
+            || share.declaration.pool != first.pool || share.declaration.hold != first.hold
         {
             let what = share.declaration.tls != first.tls ? "another \"tls\"" : "other options"
             outcome.diagnoses.append(

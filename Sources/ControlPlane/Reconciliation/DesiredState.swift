@@ -3,8 +3,8 @@ import Docker
 public import KontainersConfiguration
 
 /// All sources merged, linted and resolved: one pure step from ``Sources`` to what the edge needs, and what is to be
-/// told to people. It remembers what it read of each container and which name each pool has, and nothing else: the same
-/// sources in the same order always give the same result.
+/// told to people. It remembers what it read of each container, which name each pool has, and which rules lost their
+/// containers a moment ago, and nothing else: the same sources at the same times always give the same result.
 public struct DesiredState {
     public struct Outcome: Sendable {
         public var content: SnapshotContent
@@ -13,6 +13,8 @@ public struct DesiredState {
         public var reasons: [String: String]
         /// Hosts in static endpoints that are names, not addresses.
         public var names: Set<String>
+        /// When it is to be computed again though no source has news.
+        public var nextChange: ContinuousClock.Instant?
     }
 
     // Both are references, because there may be thousands of them and they are passed on several times.
@@ -38,11 +40,13 @@ public struct DesiredState {
         let name: String
         let declaration: RuleDeclaration
         let members: [Member]
+        let holding: Holding?
 
         init(_ name: String, _ declaration: RuleDeclaration, _ members: [Member]) {
             self.name = name
             self.declaration = declaration
             self.members = members
+            holding = DesiredState.holding(declaration)
         }
     }
 
@@ -50,15 +54,15 @@ public struct DesiredState {
     /// By engine, then by container.
     var readings: [String: [String: ContainerReading]] = [:]
     var poolNames: [String: String] = [:]
+    /// By pool.
+    var lingering: [String: Linger] = [:]
     private var routes: LocalRoutes?
 
     public init(parser: @escaping LabelParser) { self.parser = parser }
 
-    public mutating func compute(_ sources: Sources) -> Outcome {
-        if sources.routes != routes {
-            routes = sources.routes
-            readings = [:]
-        }
+    public mutating func compute(_ sources: Sources, now: ContinuousClock.Instant) -> Outcome {
+        let isMoved = sources.routes != routes
+        routes = sources.routes
         var outcome = Outcome(
             content: SnapshotContent(settings: sources.file.settings), diagnoses: sources.fileDiagnoses, reasons: [:],
             names: [])
@@ -67,12 +71,18 @@ public struct DesiredState {
         outcome.content.certificates = sources.certificates.map(\.certificate).sorted { $0.name < $1.name }
 
         var candidates = fileCandidates(sources, &outcome)
-        candidates += containerCandidates(sources, &outcome)
+        candidates += containerCandidates(sources, isMoved: isMoved, now, &outcome)
         var linter = RuleLinter(listeners: outcome.content.listeners, certificates: sources.certificates)
         for candidate in candidates {
             if let rule = linter.compile(candidate, &outcome.diagnoses) { outcome.content.rules.append(rule) }
         }
+        // Behind all others, because nothing that is there is to wait for what is gone; and without a word.
+        var unsaid: [Diagnosis] = []
+        for candidate in lingeringCandidates() {
+            if let rule = linter.compile(candidate, &unsaid) { outcome.content.rules.append(rule) }
+        }
         outcome.content.rules.sort { $0.name < $1.name }
+        outcome.nextChange = lingering.values.map(\.until).min()
         return outcome
     }
 

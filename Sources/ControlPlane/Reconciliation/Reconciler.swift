@@ -30,6 +30,7 @@ public actor Reconciler {
     private var isDirty = false
     private var isRunning = false
     private var lastRun: ContinuousClock.Instant?
+    private var alarm: Task<Void, Never>?
     /// Engines that have not said anything yet. What they would say is not known to be nothing.
     private var silentEngines: Set<String> = []
     private var isPatient = true
@@ -131,7 +132,8 @@ public actor Reconciler {
         computations += 1
         sources.engines = sources.file.dockerEndpoints.compactMap { engines[$0.text] }
         sources.routes = localRoutes()
-        let outcome = desired.compute(sources)
+        let outcome = desired.compute(sources, now: .now)
+        setAlarm(outcome.nextChange)
         if outcome.names != wantedNames {
             wantedNames = outcome.names
             namesOutput.yield(outcome.names)
@@ -141,6 +143,17 @@ public actor Reconciler {
         tell(outcome)
         guard outcome.content != published else { return }
         await publish(outcome.content, computing: began.duration(to: .now))
+    }
+
+    /// Computes again at that time, even if nobody has news by then.
+    private func setAlarm(_ instant: ContinuousClock.Instant?) {
+        alarm?.cancel()
+        alarm = instant.map { instant in
+            Task {
+                try? await Task.sleep(until: instant, clock: .continuous)
+                if !Task.isCancelled { schedule() }
+            }
+        }
     }
 
     private func publish(_ content: SnapshotContent, computing: Duration) async {

@@ -36,6 +36,7 @@ struct RuleLinter {
         (rule.tls, rule.certificate) = security(candidate, rule.hosts, &diagnoses)
         rule.options = declaration.options
         rule.pool = declaration.pool
+        rule.holding = candidate.holding
         (rule.endpoints, rule.note) = Self.pool(candidate.members)
         return rule
     }
