@@ -5,7 +5,7 @@ import Testing
 extension ApplianceTests {
     @Suite("An engine that fails")
     struct EngineFaults {
-        static let labels = ["kontainers.enable=true", "kontainers.host=app.test"]
+        static let labels = ["kontainers.enable=true", "kontainers.host=app.test", "kontainers.hold=1s"]
 
         @Test("an engine that restarts, with its containers, is met again", .timeLimit(.minutes(2)))
         func restart() async throws {

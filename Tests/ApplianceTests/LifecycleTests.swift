@@ -5,7 +5,7 @@ import Testing
 extension ApplianceTests {
     @Suite("A container's life")
     struct Lifecycle {
-        static let labels = ["kontainers.enable=true", "kontainers.host=app.test"]
+        static let labels = ["kontainers.enable=true", "kontainers.host=app.test", "kontainers.hold=1s"]
 
         @Test("from start to the first 200 takes under a second, in the median of twenty", .timeLimit(.minutes(3)))
         func startTime() async throws {

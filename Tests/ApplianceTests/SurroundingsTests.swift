@@ -115,7 +115,8 @@ extension ApplianceTests {
                 Appliance.python, ["\(Appliance.clients)/forward.py", "\(port)", engine.socket], log: folder("log"))
             try await eventually("the forwarder to listen") { forward.log.contains("listening") }
             try await withAppliance(.init(docker: "tcp://127.0.0.1:\(port)")) { appliance in
-                try await engine.start("app", ["kontainers.enable=true", "kontainers.host=app.test"])
+                try await engine.start(
+                    "app", ["kontainers.enable=true", "kontainers.host=app.test", "kontainers.hold=0s"])
                 #expect(try await appliance.expect(200, host: "app.test").word == "app")
                 try await engine.removeAll()
                 try await appliance.expect(404, host: "app.test")
