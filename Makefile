@@ -1,5 +1,5 @@
 # Each target is one line of what it runs. `make run` and `make test` install the Debian packages they lack.
-.PHONY: run build test sweep bench fuzz sanitize check clean
+.PHONY: run build test sweep bench bench-deploy fuzz sanitize check clean
 MAKEFLAGS += --no-print-directory
 
 CONFIG ?= config/development.yaml
@@ -23,6 +23,9 @@ sweep:       ## new simulated days for SWEEP seconds, thousands of them
 
 bench: build ## one worker beside nginx, HAProxy, Envoy, Caddy and Traefik; writes Tests/Benchmarks/Results
 	scripts/install.sh bench && python3 Tests/Benchmarks/bench.py
+
+bench-deploy: build ## what deploys lose, beside Traefik, Caddy and nginx; a Docker engine of its own, 6 minutes, root
+	scripts/install.sh bench-deploy && python3 Tests/Benchmarks/deploy.py
 
 fuzz:        ## every parser, snapshots and matching under libFuzzer, a minute each
 	Tests/Fuzz/run.sh 60

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs, by name, the Debian packages that a purpose needs and this machine lacks; says which.
-# usage: scripts/install.sh build|test|bench
+# usage: scripts/install.sh build|test|bench|bench-deploy
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,6 +19,11 @@ test_packages=(
     curl                # a real client
     python3 python3-venv # the other real client: httpx
     nginx-light haproxy # what odd requests are compared with (Tests/Differential); a sender of PROXY headers
+)
+deploy_packages=(
+    docker.io           # the engine whose containers are deployed, started by the benchmark itself
+    docker-compose      # one of the ways to deploy
+    iptables iproute2   # what the engine needs, and the bridge it is given
 )
 test_wheels=(httpx==0.28.1)
 
@@ -80,8 +85,12 @@ bench)
     packages "${build_packages[@]}"
     Tests/Benchmarks/install.sh
     ;;
+bench-deploy)
+    packages "${build_packages[@]}" "${deploy_packages[@]}"
+    Tests/Benchmarks/install.sh
+    ;;
 *)
-    say "found purpose '${1:-}'; wanted build, test or bench"
+    say "found purpose '${1:-}'; wanted build, test, bench or bench-deploy"
     exit 2
     ;;
 esac

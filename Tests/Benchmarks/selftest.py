@@ -15,8 +15,10 @@ import time
 import unittest
 
 import bench
-from harness import callgrind, counters, link, load, memory, place, report, sampling, scenarios, steady
+import deploy
+from harness import callgrind, counters, deploys, link, load, memory, place, report, sampling, scenarios, steady
 from harness.measure import Found
+from harness.witness import Outcome, Witness, compile_program
 from peers import KINDS, Peer, choose
 
 
@@ -123,6 +125,41 @@ class Judging(unittest.TestCase):
         self.assertEqual(judge([found("kontainers")], 15_000, 4.2), 0, "what cannot be measured is said, not failed")
 
 
+def row(name: str, in_flight: int = 0, **numbers: int) -> deploy.Row:
+    found = deploy.Row(next(one for one in deploys.DEPLOYS if one.name == name), "kontainers", in_flight=in_flight)
+    found.outcomes = {"kept": Outcome(sent=100, ok=90), "fresh": Outcome(sent=100, ok=100, **numbers)}
+    return found
+
+
+class Deploying(unittest.TestCase):
+    def test_what_is_lost_and_what_nobody_can_keep(self) -> None:
+        self.assertTrue(row("compose").is_lossless)
+        self.assertFalse(row("compose", lost=1).is_lossless)
+        self.assertFalse(row("compose", lost_posts=1).is_lossless)
+        # A POST in flight on what was killed is lost with it; what may be sent again is not, and nothing beyond.
+        self.assertTrue(row("killed", in_flight=2, lost_posts=2).is_lossless)
+        self.assertFalse(row("killed", in_flight=2, lost_posts=3).is_lossless)
+        self.assertFalse(row("killed", in_flight=2, lost=1).is_lossless)
+
+    def test_loads_are_added_and_the_worst_wait_counts(self) -> None:
+        both = Outcome(ok=1, statuses={"502": 1}, p99=5, gap=1) + Outcome(ok=2, statuses={"502": 2, "404": 1}, p99=3)
+        self.assertEqual((both.ok, both.statuses, both.p99, both.gap), (3, {"502": 3, "404": 1}, 5, 1))
+
+    def test_names_are_unique(self) -> None:
+        self.assertEqual(len({one.name for one in deploys.DEPLOYS}), len(deploys.DEPLOYS))
+        self.assertTrue(set(deploy.SHORT) <= {one.name for one in deploys.DEPLOYS})
+
+
+def answer_in_every_way(server: socket.socket, ways: list[bytes]) -> None:
+    for way in ways:
+        connection, _ = server.accept()
+        with connection:
+            connection.recv(65536)
+            connection.sendall(way)
+            if way == b"":  # with what was received read, closing is an end; this makes it a reset
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+
+
 def answer_with_a_pause(server: socket.socket) -> None:
     connection, _ = server.accept()
     with connection:
@@ -169,6 +206,32 @@ class Here(unittest.TestCase):
         # A fifth of the second's requests were due in the pause: the tenth that is latest is far from the median.
         self.assertGreater(found.p99, 150_000)
         self.assertLess(found.p50, 50_000)
+
+    def test_a_witness_tells_outcomes_apart(self) -> None:
+        """One request each: the upstream's answer, another's with 200, an error, half a head, a reset."""
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
+        ways = [
+            head + b"X-Upstream: a\r\n\r\nok", head + b"\r\nok",
+            b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n", head, b"",
+        ]
+        with socket.create_server(("127.0.0.1", 0)) as server, contextlib.ExitStack() as after:
+            threading.Thread(target=answer_in_every_way, args=(server, ways), daemon=True).start()
+            scratch = place.Scratch()
+            after.callback(scratch.remove)
+            program = compile_program("witness.c", scratch)
+            witness = Witness(program, server.getsockname()[1], "a.test", 50, "fresh", post_every=5, seconds=0.1)
+            found = witness.outcome()
+        self.assertEqual((found.sent, found.ok, found.lost, found.lost_posts), (5, 1, 3, 1))
+        self.assertEqual((found.statuses, found.resets, found.refused), ({"200": 1, "502": 1}, 2, 0))
+        self.assertEqual(found.upstreams, {"a": 1})
+
+    def test_a_witness_of_nobody_counts_refusals(self) -> None:
+        with contextlib.ExitStack() as after:
+            scratch = place.Scratch()
+            after.callback(scratch.remove)
+            program = compile_program("witness.c", scratch)
+            found = Witness(program, place.free_port(), "a.test", 50, "kept", post_every=0, seconds=0.1).outcome()
+        self.assertEqual((found.ok, found.refused, found.lost), (0, 5, 5))
 
     def test_names_are_unique(self) -> None:
         self.assertEqual(len({kind.name for kind in KINDS}), len(KINDS))

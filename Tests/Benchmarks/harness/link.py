@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-VERSION = 2
+VERSION = 3
 """Of `LinkVersion.current`; a test of the benchmark compares the two."""
 PAYLOAD_LIMIT = 256 << 20
 

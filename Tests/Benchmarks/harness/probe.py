@@ -48,6 +48,20 @@ def answer(port: int, host: str, path: str, tls: bool, upload: int = 0, timeout:
         connection.close()
 
 
+def upstream(port: int, host: str, timeout: float = 5) -> str:
+    """Who answered a request through a proxy with 200, by its X-Upstream; else what there was instead."""
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=timeout)
+    try:
+        connection.request("GET", "/", headers={"Host": host})
+        response = connection.getresponse()
+        response.read()
+        return response.getheader("X-Upstream") or f"status {response.status}"
+    except (OSError, http.client.HTTPException) as failure:
+        return repr(failure)
+    finally:
+        connection.close()
+
+
 def wait_for_answer(
     child: Child, port: int, host: str, path: str, length: int, tls: bool, upload: int = 0, timeout: float = 30
 ) -> None:
