@@ -66,6 +66,7 @@ targets +=
     module("HTTP", on: .Protocols, uses: ["Bytes"])
     + module("HTTP1", on: .Protocols, uses: ["HTTP", "Bytes"])
     + module("ProxyProtocol", on: .Protocols, uses: ["Bytes"])
+    + module("Preface", on: .Protocols)
     + module("TLS", on: .Protocols, uses: ["COpenSSL", "Bytes"])
 
 // MARK: - Contract: what the planes say to each other

@@ -4,12 +4,12 @@
 #
 #     Tests/Fuzz/run.sh SECONDS [TARGET ...]
 #
-# Targets: request response chunked proxy snapshot matching options.
+# Targets: request response chunked proxy hello snapshot matching options.
 set -eu
 
 seconds=${1:?usage: Tests/Fuzz/run.sh SECONDS [TARGET ...]}
 shift
-targets=${*:-request response chunked proxy snapshot matching options}
+targets=${*:-request response chunked proxy hello snapshot matching options}
 
 cd "$(dirname "$0")/../.."
 fuzz=Tests/Fuzz
@@ -22,7 +22,7 @@ flags="$flags -enable-upcoming-feature InternalImportsByDefault -enable-upcoming
 flags="$flags -sanitize=fuzzer,address -use-ld=lld -I $build"
 
 # The modules are compiled from their sources, so that the fuzzer sees every branch of them.
-for module in Platform/Bytes Protocols/HTTP Protocols/HTTP1 Protocols/ProxyProtocol Contract \
+for module in Platform/Bytes Protocols/HTTP Protocols/HTTP1 Protocols/ProxyProtocol Protocols/Preface Contract \
     DataPlane/Balancing DataPlane/Routing; do
     name=${module##*/}
     swiftc $flags -wmo -enable-testing -module-name "$name" -emit-module -emit-module-path "$build/$name.swiftmodule" \
@@ -33,6 +33,7 @@ routing="$build/Bytes.o $build/Contract.o $build/Balancing.o $build/Routing.o"
 for target in $targets; do
     case $target in
     proxy) reading=Tests/ProxyProtocolTests/Headers.swift modules="$build/Bytes.o $build/ProxyProtocol.o" ;;
+    hello) reading=Tests/PrefaceTests/Hellos.swift modules="$build/Preface.o" ;;
     snapshot | matching) reading=$fuzz/Sources/Asking.swift modules="$routing" ;;
     options) reading= modules="$routing" ;;
     *) reading=Tests/HTTP1Tests/Reading.swift modules="$build/HTTP.o $build/HTTP1.o" ;;
