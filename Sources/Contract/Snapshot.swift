@@ -113,10 +113,10 @@ public struct Rule: Equatable, Sendable, Encodable {
     /// Whether a request is told to come back later (503) because the rule's containers are down, in words for the log.
     public var note: String?
     /// What it does beside passing requests on; `nil` is nothing.
-    public var options: RuleOptions?
+    @Aside public var options: RuleOptions?
     /// How its endpoints share what comes; `nil`: each in turn, and nobody is ejected, while no endpoint has a weight
     /// or tier of its own.
-    public var pool: PoolOptions?
+    @Aside public var pool: PoolOptions?
     /// What becomes of requests while no endpoint is ready; `nil`: they are answered at once.
     public var holding: Holding?
 

@@ -1,4 +1,5 @@
 import Contract
+import FoundationEssentials
 import Testing
 
 @Suite("Snapshot")
@@ -145,5 +146,25 @@ struct SnapshotTests {
         ])
     func garbage(_ json: String) {
         #expect(throws: (any Error).self) { try decode(json) }
+    }
+}
+
+@Suite("Rules as values")
+struct RuleValueTests {
+    @Test("what a rule keeps aside is equal by value, leaves no trace in JSON where it is not, and changes alone")
+    func aside() throws {
+        var options = RuleOptions()
+        options.maintenance = true
+        let one = Rule(name: "a", options: options)
+        let other = Rule(name: "a", options: options)
+        #expect(one == other && one == one && one != Rule(name: "a"))
+        var changed = one
+        changed.options?.maintenance = false
+        #expect(one.options?.maintenance == true && changed != one)
+        let text = String(decoding: try JSONEncoder().encode(Rule(name: "a")), as: UTF8.self)
+        #expect(!text.contains("options") && !text.contains("pool"))
+        #expect(try JSONDecoder().decode(Rule.self, from: JSONEncoder().encode(one)) == one)
+        // Thousands of them are copied with each change.
+        #expect(MemoryLayout<Rule>.size <= 192)
     }
 }
