@@ -18,6 +18,7 @@ final class Conductor {
         case workerEnded
         /// What active checks have found out about endpoints.
         case health([HealthNews])
+        case worker(WorkerNotice)
     }
 
     private enum Source: UInt64 { case signals, inbox, channel, link }
@@ -37,6 +38,7 @@ final class Conductor {
     private var revisions: [Revision] = []
     private var isReady = false
     private var runningWorkers: Int
+    private var wakes = Wakes()
     private let report: TelemetryReport
     private let health: HealthDesk
     private let opinions = OpinionBook()
@@ -46,7 +48,8 @@ final class Conductor {
         let descriptors = System.raiseDescriptorLimit()
         signals = try Signals([.terminate, .interrupt, .hangup])
         poller = try Poller()
-        inbox = try Inbox()
+        let inbox = try Inbox<Notice>()
+        self.inbox = inbox
         var start = StartOrder(workers: options.workers ?? System.coreCount, machineKey: nil)
         channel = options.isSupervised ? PacketSocket(owning: Descriptor(owning: 3)) : nil
         if let channel { start = try StartOrder.receive(from: channel) }
@@ -65,11 +68,10 @@ final class Conductor {
         let census = Census()
         let board = VerdictBoard()
         workers = try (0..<start.workers).map { _ in
-            try Worker(log: log, settings: settings, census: census, board: board)
+            try Worker(log: log, settings: settings, census: census, board: board) { inbox.post(.worker($0)) }
         }
         runningWorkers = workers.count
-        let notices = inbox
-        health = HealthDesk(workers: workers, board: board, descriptors: descriptors) { notices.post(.health($0)) }
+        health = HealthDesk(workers: workers, board: board, descriptors: descriptors) { inbox.post(.health($0)) }
         report = TelemetryReport(workers.map(\.tally), log, health.tally)
         sockets = ListenerSockets(workers: workers)
         try startWorkers()
@@ -179,6 +181,7 @@ final class Conductor {
     private func takeNotices() {
         for notice in inbox.takeAll() {
             switch notice {
+            case .worker(.wake(let rule)): wakes.note(rule, now: Clock.monotonic())
             case .workerEnded: runningWorkers -= 1
             case .health(let news): opinions.note(news)
             case .adopted(let epoch, let revision, let diagnoses, let since):
@@ -190,6 +193,8 @@ final class Conductor {
                 reportReady(revision)
             }
         }
+        let rules = wakes.take()
+        if !rules.isEmpty { link?.send(.wake(rules: rules)) }
     }
 
     private func reportReady(_ revision: UInt64) {

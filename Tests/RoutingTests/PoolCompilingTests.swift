@@ -93,3 +93,50 @@ struct PoolCompilingTests {
         #expect(EndpointAddress(text: "10.0.0.1:80")?.identity == EndpointAddress(ipv4: 0x0a00_0001, port: 80).identity)
     }
 }
+
+@Suite("Compiling how requests are held")
+struct HoldingCompilingTests {
+    @Test("rules that hold and rules that do not are told apart, each with its own numbers")
+    func holdings() throws {
+        var first = Holding()
+        (first.time, first.limit, first.wake, first.page) = (1, 2, 3, 4)
+        let compiler = RouteCompiler(seed: 1)
+        compiler.put([
+            Rule(name: "a", hosts: ["a.test"], endpoints: [], holding: first), Rule(name: "b", hosts: ["b.test"]),
+            Rule(name: "c", hosts: ["c.test"], endpoints: [], holding: Holding()),
+        ])
+        let (table, diagnoses) = compiler.build(revision: 1, epoch: "")
+        #expect(diagnoses.isEmpty && table.view.isHolding)
+        let found = (0..<3).map { table.view.holding(of: table.view.route(RouteID(number: $0))) }
+        #expect(found[0]?.time == 1_000_000 && found[0]?.limit == 2)
+        #expect(found[0]?.wake == 3_000_000 && found[0]?.page == 4_000_000)
+        #expect(found[1] == nil)
+        #expect(found[2]?.time == 10_000_000_000 && found[2]?.limit == 1_000 && found[2]?.wake == 0)
+        #expect(table.name(of: RouteID(number: 2)) == "c" && table.name(of: RouteID(number: 9)) == nil)
+        compiler.remove(["a", "c"])
+        #expect(!compiler.build(revision: 2, epoch: "").0.view.isHolding)
+    }
+
+    @Test("a rule whose holding cannot be is refused with what was found and what is wanted")
+    func fault() {
+        var wrong = Holding()
+        wrong.limit = 0
+        let compiler = RouteCompiler(seed: 1)
+        compiler.put([Rule(name: "a", hosts: ["a.test"], holding: wrong)])
+        let message = compiler.build(revision: 1, epoch: "").1.first?.message ?? ""
+        #expect(message.hasPrefix("holding: found 0 requests that are held, wanted 1 to 100000"), "\(message)")
+    }
+
+    @Test("a pool's line is compiled, and there is none where nothing is said of it")
+    func queue() throws {
+        var pool = PoolOptions()
+        let compiler = RouteCompiler(seed: 1)
+        for (queue, size, timeout) in [(nil, 0, 0), (Queue(), 1_000, 10_000_000_000)] as [(Queue?, Int, UInt64)] {
+            pool.queue = queue
+            compiler.put([Rule(name: "a", hosts: ["a.test"], pool: pool)])
+            let table = compiler.build(revision: 1, epoch: "").0
+            let found = table.view.pool(of: table.view.route(RouteID(number: 0))).queue
+            #expect(found.size == size && found.timeout == timeout)
+        }
+    }
+}

@@ -6,7 +6,16 @@ public struct WaitingLine: Sendable {
     /// A place in the line. Using it after the place was left finds nobody.
     public struct Seat: Sendable, BitwiseCopyable, Equatable {
         fileprivate var slot: UInt32
+        /// Odd for a place that was taken.
         fileprivate var generation: UInt32
+
+        fileprivate init(slot: UInt32, generation: UInt32) {
+            self.slot = slot
+            self.generation = generation
+        }
+
+        /// No place.
+        public init() { self.init(slot: 0, generation: 0) }
     }
 
     private struct Place {
@@ -45,14 +54,7 @@ public struct WaitingLine: Sendable {
     /// - Returns: `nil` when it is full: the exchange is refused.
     public mutating func join(_ who: UInt32, now: UInt64) -> Seat? {
         guard count < capacity else { return nil }
-        let slot: UInt32
-        if vacant != Self.nobody {
-            slot = vacant
-            vacant = places[Int(slot)].next
-        } else {
-            slot = UInt32(places.count)
-            places.append(Place())
-        }
+        let slot = vacantSlot()
         // Not before those in front, should patience have become shorter: the order is that of deadlines.
         let floor = last == Self.nobody ? 0 : places[Int(last)].deadline
         let generation = places[Int(slot)].generation &+ 1
@@ -66,12 +68,36 @@ public struct WaitingLine: Sendable {
         return Seat(slot: slot, generation: generation)
     }
 
+    /// Goes to the front of the line, whatever its capacity: it was served, and nothing came of it.
+    public mutating func rejoin(_ who: UInt32) -> Seat {
+        let slot = vacantSlot()
+        let generation = places[Int(slot)].generation &+ 1
+        // Not behind those that follow: the order is that of deadlines.
+        let deadline = first == Self.nobody ? .max : places[Int(first)].deadline
+        places[Int(slot)] = Place(who: who, generation: generation, deadline: deadline, next: first)
+        if first == Self.nobody { last = slot } else { places[Int(first)].previous = slot }
+        first = slot
+        count += 1
+        return Seat(slot: slot, generation: generation)
+    }
+
+    private mutating func vacantSlot() -> UInt32 {
+        if vacant != Self.nobody {
+            defer { vacant = places[Int(vacant)].next }
+            return vacant
+        }
+        places.append(Place())
+        return UInt32(places.count - 1)
+    }
+
     /// Gives up a place: the client went. Nothing happens to one that was left before.
     ///
     /// - Returns: whether somebody was there.
     @discardableResult
     public mutating func leave(_ seat: Seat) -> Bool {
-        guard Int(seat.slot) < places.count, places[Int(seat.slot)].generation == seat.generation else {
+        guard Int(seat.slot) < places.count, seat.generation & 1 == 1,
+            places[Int(seat.slot)].generation == seat.generation
+        else {
             return false
         }
         remove(seat.slot)

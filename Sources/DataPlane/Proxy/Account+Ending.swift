@@ -11,7 +11,7 @@ extension Worker {
     ///   - weight: for how many exchanges it stands.
     func closeRecord(_ index: UInt32, _ record: Buffer, _ weight: UInt32) {
         if exchanges[index].endpoint != Connection.nobody {
-            let view = tables[Int(exchanges[index].table)].view
+            let view = tables[Int(exchanges[index].poolTable)].view
             record.append(",\"endpoint\":\"")
             record.append(view.text(of: EndpointID(number: exchanges[index].endpoint)))
             record.append("\"")
@@ -55,7 +55,13 @@ extension Worker {
         let firstByte = exchanges[index].firstByte
         appendArrival(exchanges[index].client, record)
         appendTime(",\"head_us\":", began &- headBegan, record)
-        if chosen != 0 { appendTime(",\"route_us\":", chosen &- began, record) }
+        let held = exchanges[index].hold.since
+        if held != 0 {
+            appendTime(",\"route_us\":", held &- began, record)
+            appendTime(",\"held_us\":", (chosen == 0 ? loop.now : chosen) &- held, record)
+        } else if chosen != 0 {
+            appendTime(",\"route_us\":", chosen &- began, record)
+        }
         if connected != 0 {
             // A pooled connection took no time, unless others were tried in vain before it.
             if exchanges[index].hasDialled { appendTime(",\"connect_us\":", connected &- chosen, record) }

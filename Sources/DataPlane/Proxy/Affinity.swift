@@ -58,7 +58,7 @@ extension Worker {
 
     /// Tells the client which endpoint it has from now on, when its cookie names another or none.
     func writeStickyCookie(_ index: UInt32, _ output: Buffer) {
-        let view = tables[Int(exchanges[index].table)].view
+        let view = tables[Int(exchanges[index].poolTable)].view
         let route = view.route(RouteID(number: exchanges[index].route))
         let pool = view.pool(of: route)
         guard pool.isSticky else { return }

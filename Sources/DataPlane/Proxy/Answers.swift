@@ -12,6 +12,9 @@ enum Answer: UInt8, CaseIterable {
     case noEndpoint
     case overloaded
     case poolBusy
+    case queueTimeout
+    case tooManyHeld
+    case waiting
     case tooManyConnections
     case connectFailed
     case connectTimeout
@@ -40,7 +43,7 @@ enum Answer: UInt8, CaseIterable {
         case .notImplemented: 501
         case .versionNotSupported: 505
         case .noRoute: 404
-        case .noEndpoint, .overloaded, .poolBusy, .maintenance: 503
+        case .noEndpoint, .overloaded, .poolBusy, .queueTimeout, .tooManyHeld, .waiting, .maintenance: 503
         case .connectFailed, .upstreamClosed, .upstreamMalformed: 502
         case .connectTimeout, .upstreamTimeout, .exchangeTimeout: 504
         case .loop: 508
@@ -62,6 +65,9 @@ enum Answer: UInt8, CaseIterable {
         case .noEndpoint: (.proxy, "no endpoint")
         case .overloaded: (.proxy, "overloaded")
         case .poolBusy: (.upstream, "too many wait")
+        case .queueTimeout: (.upstream, "no endpoint was free")
+        case .tooManyHeld: (.upstream, "too many held")
+        case .waiting: (.upstream, "waiting page")
         case .tooManyConnections: (.client, "too many connections")
         case .connectFailed: (.upstream, "connect failed")
         case .connectTimeout: (.upstream, "connect timeout")
@@ -83,7 +89,7 @@ enum Answer: UInt8, CaseIterable {
     var retryAfter: UInt64 {
         switch self {
         case .noEndpoint, .overloaded: 5
-        case .poolBusy: 1
+        case .poolBusy, .queueTimeout, .tooManyHeld, .waiting: 1
         case .maintenance: 60
         // The bucket says when.
         case .rateLimited, .signInLimited: 0
@@ -110,6 +116,9 @@ enum Answer: UInt8, CaseIterable {
         case .noEndpoint: "The rule exists, but nothing behind it is running."
         case .overloaded: "Too busy just now."
         case .poolBusy: "Too many requests wait for this site just now."
+        case .queueTimeout: "Every endpoint of this site was busy for too long."
+        case .tooManyHeld: "Too many requests wait for this site to come back."
+        case .waiting: "This site is starting."
         case .tooManyConnections: "Your address has as many connections here as it may."
         case .connectFailed: "No endpoint of this site accepts connections."
         case .connectTimeout: "No endpoint of this site accepted a connection in time."

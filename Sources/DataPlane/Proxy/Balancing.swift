@@ -35,7 +35,7 @@ extension Worker {
     /// Begins the exchange's way through its pool: what it is chosen by, while the request's head is at hand.
     @inline(never)
     func planTurn(_ index: UInt32, _ route: Route) {
-        let view = tables[Int(exchanges[index].table)].view
+        let view = tables[Int(exchanges[index].poolTable)].view
         let pool = view.pool(of: route)
         exchanges[index].hasPlan = true
         if pool.key != .none { exchanges[index].turn.key = key(index, pool, route, view) }
@@ -88,7 +88,7 @@ extension Worker {
     /// A whole response came from the exchange's endpoint.
     func judgeResponse(_ index: UInt32, _ status: Int) {
         guard status >= 500 else { return judge(index, failed: false) }
-        let view = tables[Int(exchanges[index].table)].view
+        let view = tables[Int(exchanges[index].poolTable)].view
         let route = view.route(RouteID(number: exchanges[index].route))
         judge(index, failed: view.pool(of: route).countsServerErrors)
     }
@@ -102,7 +102,7 @@ extension Worker {
 
     @inline(never)
     private func judgePlanned(_ index: UInt32, failed: Bool) {
-        let view = tables[Int(exchanges[index].table)].view
+        let view = tables[Int(exchanges[index].poolTable)].view
         let route = view.route(RouteID(number: exchanges[index].route))
         let pool = view.pool(of: route)
         guard pool.ejects else { return }

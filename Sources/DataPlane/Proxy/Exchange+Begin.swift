@@ -15,7 +15,8 @@ extension Worker {
         guard let input = connections[client].input else { preconditionFailure("a head without bytes") }
         tally.requests.add()
         var exchange = Exchange(
-            client: client, table: UInt32(currentTable), method: requestHead.method, version: requestHead.version,
+            client: client, table: UInt32(currentTable), poolTable: UInt32(currentTable), method: requestHead.method,
+            version: requestHead.version,
             clientPersists: requestHead.keepAlive && !isDraining, requestBody: BodyProgress(requestHead.framing),
             headBegan: connections[client].headBegan, began: loop.now, bodyLimit: tunables.bodyBytes)
         exchange.headBytes = UInt32(truncatingIfNeeded: requestHead.byteCount)
@@ -95,11 +96,13 @@ extension Worker {
             return answer(index, .bodyTooLarge)
         }
         let count = route.endpointCount
-        guard count > 0 else { return answer(index, .noEndpoint) }
+        guard count > 0 || route.isHolding && heldUntil(index, .noEndpoint) != nil else {
+            return answer(index, .noEndpoint)
+        }
         guard enterPool(index) else { return answer(index, .poolBusy) }
         if route.hasPlan {
             planTurn(index, route)
-        } else {
+        } else if count > 0 {
             var candidates = Candidates(count: count, cursor: &cursors[route.id.index])
             exchanges[index].firstCandidate = UInt32(candidates.next() ?? 0)
         }
@@ -109,6 +112,13 @@ extension Worker {
         let isWhole = exchanges[index].requestBody.isFinished
         if !isWhole, exchanges[index].rules.contains(.bufferRequest) { return gather(index, head) }
         exchanges[index].isReplayable = isWhole
+        approach(index, head)
+    }
+
+    /// Looks for an upstream, unless others wait for one of the same pool.
+    @inline(__always)
+    func approach(_ index: UInt32, _ head: Buffer) {
+        if heldCount > 0, joinsLine(index, head) { return }
         takeUpstream(index, head, .pooledOrFresh)
     }
 
@@ -128,6 +138,7 @@ extension Worker {
         if let remembered = exchanges[index].remembered { buffers.give(remembered) }
         releaseTrailers(index)
         releaseHeld(index)
+        if exchanges[index].hold.since != 0 { leaveHolding(index) }
         leavePool(index)
         releaseDeflater(index)
         let slot = Int(exchanges[index].table)

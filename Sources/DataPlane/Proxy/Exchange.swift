@@ -21,6 +21,8 @@ struct Exchange: BitwiseCopyable {
     enum RequestPhase: UInt8 {
         /// The client's password is being verified; nothing has gone to an upstream, and none is there.
         case verifying
+        /// It waits for an endpoint (`Holding`); nothing has gone to an upstream, and none is there.
+        case held
         /// Head or body are still on their way to the upstream.
         case streaming
         /// The upstream has all of it.
@@ -41,14 +43,16 @@ struct Exchange: BitwiseCopyable {
     var upstream = Connection.nobody
     /// The table the exchange started with, by its place among the worker's tables.
     var table: UInt32
+    /// The table whose endpoints it is offered: the same, until it was held and others came.
+    var poolTable: UInt32
     var route: UInt32 = .max
     var endpoint: UInt32 = Connection.nobody
     /// Where in the pool the search began, and how many endpoints were tried.
     var firstCandidate: UInt32 = 0
     var attempts: UInt32 = 0
-    /// Its route has a plan, by which the endpoints are chosen; and its way through the pool.
-    var hasPlan = false
+    /// Its way through the pool, where its route has a plan by which the endpoints are chosen.
     var turn = Turn()
+    var hasPlan = false
 
     /// Bytes of the request head that still lie at the front of the client's input.
     var headBytes: UInt32 = 0
@@ -85,6 +89,8 @@ struct Exchange: BitwiseCopyable {
     var takesPages = false
     /// What is held of the request where the rule wants it whole.
     var held = HeldRequest()
+    /// How it waits for an endpoint.
+    var hold = Hold()
     /// The client takes gzip, where the rule compresses; and what becomes of the response.
     var takesGzip = false
     var recoding = Recoding.none
@@ -103,6 +109,8 @@ struct Exchange: BitwiseCopyable {
     var responseBody = BodyProgress(.none)
 
     var status: UInt16 = 0
+    /// Of a record in combined format: where in it the status belongs. 0 for JSON.
+    var recordSplit: UInt16 = 0
     var end = EndCause.complete
     /// Which answer of ours it was; `nil` for a redirect.
     var answered: Answer?
@@ -118,9 +126,9 @@ struct Exchange: BitwiseCopyable {
     var deadline: UInt64 = .max
     /// What the route does beside passing the request on.
     var rules: RouteOptions.Flags = []
-    /// Who asks, and whether it came by TLS: where the route has options.
-    var asker = SocketAddress(ipv4: 0, port: 0)
+    /// Where the route has options: whether it came by TLS, and who asks.
     var cameByTLS = false
+    var asker = SocketAddress(ipv4: 0, port: 0)
     /// Of the request's ID, while a password is being verified: other requests come meanwhile.
     var requestNumber: UInt64 = 0
     /// Bytes of the request's body; 0 means no limit.
@@ -129,8 +137,6 @@ struct Exchange: BitwiseCopyable {
     var remembered: Buffer?
     /// The first half of the access record, or `nil` when nobody reads it.
     var record: Buffer?
-    /// Of a record in combined format: where in it the status belongs. 0 for JSON.
-    var recordSplit: UInt16 = 0
 }
 
 /// Why an exchange ended, for the access record.
@@ -139,6 +145,8 @@ enum EndCause: UInt8, CaseIterable {
     case bodyIdleTimeout, connectTimeout, firstByteTimeout, responseIdleTimeout, tunnelIdleTimeout, totalTimeout
     /// `responseIdleTimeout`, because the client did not take the response.
     case responseStuckTimeout
+    /// No endpoint was ready, or none free, for as long as it could wait.
+    case holdTimeout, queueTimeout
 
     var name: StaticString {
         switch self {
@@ -154,6 +162,8 @@ enum EndCause: UInt8, CaseIterable {
         case .responseIdleTimeout, .responseStuckTimeout: "response idle timeout"
         case .tunnelIdleTimeout: "tunnel idle timeout"
         case .totalTimeout: "total timeout"
+        case .holdTimeout: "hold timeout"
+        case .queueTimeout: "queue timeout"
         }
     }
 
@@ -162,7 +172,9 @@ enum EndCause: UInt8, CaseIterable {
         switch self {
         case .complete, .answered: nil
         case .clientClosed, .bodyIdleTimeout, .responseStuckTimeout: .client
-        case .upstreamClosed, .upstreamMalformed, .connectTimeout, .firstByteTimeout, .responseIdleTimeout: .upstream
+        case .upstreamClosed, .upstreamMalformed, .connectTimeout, .firstByteTimeout, .responseIdleTimeout,
+            .holdTimeout, .queueTimeout:
+            .upstream
         case .drained, .tunnelIdleTimeout, .totalTimeout: .proxy
         }
     }
@@ -183,12 +195,13 @@ enum Party: UInt8 {
 
 /// The part of its way on which an exchange ended.
 enum Step: UInt8 {
-    case head, route, connect, firstByte, body
+    case head, route, held, connect, firstByte, body
 
     var name: StaticString {
         switch self {
         case .head: "head"
         case .route: "route"
+        case .held: "held"
         case .connect: "connect"
         case .firstByte: "first_byte"
         case .body: "body"
@@ -208,7 +221,8 @@ extension Exchange {
     var step: Step {
         if firstByte != 0 { return .body }
         if connected != 0 { return .firstByte }
-        return chosen != 0 ? .connect : .route
+        if chosen != 0 { return .connect }
+        return hold.since != 0 ? .held : .route
     }
 }
 

@@ -29,12 +29,21 @@ extension Worker {
 
     /// The client's FIN has come while its exchange is under way.
     func clientFinished(_ index: UInt32) {
+        if exchanges[index].requestPhase == .held { return askHalfClosed(index) }
         guard exchanges[index].requestPhase == .sent, exchanges[index].responsePhase == .awaitingHead else { return }
         watchHalfClosed(index)
     }
 
     /// Sends what only a client that is still there takes. Its reset, if there is one, comes as an event.
     func probeHalfClosed(_ index: UInt32) {
+        askHalfClosed(index)
+        watchHalfClosed(index)
+    }
+
+    /// The same, and nothing is waited for. Of an exchange that is held it is asked at once: it may be held for long,
+    /// and there is nobody yet whose answer would do it.
+    func askHalfClosed(_ index: UInt32) {
+        guard exchanges[index].version != .http10 else { return }
         let client = exchanges[index].client
         // What an earlier response left to send asks as well.
         if connections[client].output == nil {
@@ -45,6 +54,5 @@ extension Worker {
             sendInterim(client, output)
         }
         exchanges[index].probes &+= 1
-        watchHalfClosed(index)
     }
 }

@@ -19,7 +19,7 @@ struct HeldRequest: BitwiseCopyable {
     var isGathering = false
     /// The client waits to be told to send its body (RFC 9110 §10.1.1).
     var expectsContinue = false
-    /// While no upstream has it.
+    /// While no upstream has it: the body is coming, or an endpoint is waited for.
     var head: Buffer?
     var body = BufferChain()
 }
@@ -53,7 +53,7 @@ extension Worker {
     func gather(_ index: UInt32, _ head: Buffer) {
         guard gathers(index) else {
             tally.requestsBeyondBuffer.add()
-            return takeUpstream(index, head, .pooledOrFresh)
+            return approach(index, head)
         }
         let client = exchanges[index].client
         exchanges[index].held.head = head
@@ -164,7 +164,7 @@ extension Worker {
         exchanges[index].held.isGathering = false
         releaseInputIfEmpty(client)
         loop.timers.clear(client)
-        takeUpstream(index, head, .pooledOrFresh)
+        approach(index, head)
     }
 
     /// Sends the head and what is held of the body, all of which can be sent again. `false`: there is more of it, or

@@ -72,6 +72,7 @@ public final class Tally: Sendable {
     let ends = InlineArray<32, Counter> { _ in Counter() }
     let answers = InlineArray<48, Counter> { _ in Counter() }
     public let limits = LimitTally()
+    public let holding = HoldingTally()
 
     public init() {}
 
@@ -125,8 +126,9 @@ public final class Tally: Sendable {
             ("limit_target_bytes_total", count(of: .targetTooLong)),
             ("limit_head_bytes_total", count(of: .headTooLarge)),
             ("limit_pending_per_pool_total", count(of: .poolBusy)),
+            ("limit_held_total", count(of: .tooManyHeld)), ("waiting_pages_total", count(of: .waiting)),
             ("tally_rows_lost_total", rules.lostCount &+ endpoints.lostCount &+ listeners.lostCount),
             ("tally_bytes", rules.byteCount &+ endpoints.byteCount &+ listeners.byteCount),
-        ] + timeouts.readings + limits.readings
+        ] + timeouts.readings + limits.readings + holding.readings
     }
 }

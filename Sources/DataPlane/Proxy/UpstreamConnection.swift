@@ -21,7 +21,7 @@ extension Worker {
     /// Finds the exchange an upstream connection: of the candidates in order, the first that is pooled or to which a
     /// connect can begin. `head` is what will be sent.
     func takeUpstream(_ index: UInt32, _ head: Buffer, _ choice: UpstreamChoice) {
-        let view = tables[Int(exchanges[index].table)].view
+        let view = tables[Int(exchanges[index].poolTable)].view
         let route = view.route(RouteID(number: exchanges[index].route))
         let list = view.endpoints(of: route)
         if exchanges[index].chosen == 0 { exchanges[index].chosen = loop.now }
@@ -33,6 +33,7 @@ extension Worker {
                 connections[pooled].phase = .exchanging
                 attach(pooled, to: index, head)
                 exchanges[index].connected = loop.now
+                if exchanges[index].hold.cause != .none { endHolding(index) }
                 return pump(index)
             }
             exchanges[index].hasDialled = true
@@ -51,11 +52,20 @@ extension Worker {
             tally.endpoints.add(.connectFailures, of: endpoint.number)
             judge(index, failed: true)
         }
+        let cause = causeOfFailure(index)
+        if hold(index, head, cause, hasTried: true) { return }
         buffers.give(head)
-        guard exchanges[index].attempts > 0 else {
-            return answer(index, .noEndpoint)
+        answer(index, cause == .full ? .poolBusy : Answer(cause))
+    }
+
+    /// Why nobody was found.
+    private func causeOfFailure(_ index: UInt32) -> Hold.Cause {
+        if exchanges[index].attempts > 0 { return .refused }
+        // Of a pool that is not deserted all that are usable have as many exchanges as they may.
+        guard exchanges[index].hasPlan, pools[Int(exchanges[index].route)].condition != .deserted else {
+            return .noEndpoint
         }
-        answer(index, .connectFailed)
+        return .full
     }
 
     /// The next of a pool without a plan: each has its turn.
@@ -135,6 +145,8 @@ extension Worker {
             connections[index].phase = .exchanging
             connections[index].isWritable = true
             exchanges[exchange].connected = loop.now
+            if exchanges[exchange].hold.cause != .none { endHolding(exchange) }
+            if !heldRoutes.isEmpty { endOutage(exchanges[exchange].route) }
             pump(exchange)
         case .exchanging: pump(connections[index].exchange)
         case .pooled:
@@ -165,6 +177,7 @@ extension Worker {
         if exchanges[index].hasPlan { pools[Int(exchanges[index].route)].inFlight -= 1 }
         tally.endpoints.subtract(.inFlight, of: connections[upstream].endpoint)
         exchanges[index].upstream = Connection.nobody
+        if heldCount > 0 { noteFreed(exchanges[index].route) }
         closeUpstream(upstream)
         return head
     }
@@ -177,6 +190,7 @@ extension Worker {
         if exchanges[index].hasPlan { pools[Int(exchanges[index].route)].inFlight -= 1 }
         tally.endpoints.subtract(.inFlight, of: connections[upstream].endpoint)
         exchanges[index].upstream = Connection.nobody
+        if heldCount > 0 { noteFreed(exchanges[index].route) }
         if canPool { poolOrClose(upstream) } else { closeUpstream(upstream) }
     }
 
@@ -199,9 +213,11 @@ extension Worker {
             guard let head = detach(index) else { preconditionFailure("a connect without a request") }
             guard exchanges[index].retries.causes.contains(.connect), hasCandidate(index)
             else {
+                let cause = failure == .refused ? Hold.Cause.refused : .connectTimeout
+                if hold(index, head, cause, hasTried: true) { return }
                 buffers.give(head)
                 if failure == .connectTimeout { exchanges[index].end = .connectTimeout }
-                return answer(index, failure == .refused ? .connectFailed : .connectTimeout)
+                return answer(index, Answer(cause))
             }
             tally.upstreamRetries.add()
             takeUpstream(index, head, .pooledOrFresh)
@@ -238,7 +254,7 @@ extension Worker {
     }
 
     func hasCandidate(_ index: UInt32) -> Bool {
-        let view = tables[Int(exchanges[index].table)].view
+        let view = tables[Int(exchanges[index].poolTable)].view
         let route = view.route(RouteID(number: exchanges[index].route))
         let limit = exchanges[index].hasPlan ? UInt32(Turn.limit) : Self.attemptLimit
         return exchanges[index].attempts < min(UInt32(route.endpointCount), limit)

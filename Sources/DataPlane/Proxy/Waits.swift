@@ -72,7 +72,7 @@ extension Worker {
             exchanges[index].deadline = .max
             loop.timers.clear(client)
             loop.timers.set(upstream, at: due(.tunnelIdle, index))
-        case (.verifying, _): preconditionFailure("an exchange that has no upstream was pumped")
+        case (.verifying, _), (.held, _): preconditionFailure("an exchange that has no upstream was pumped")
         case (_, .finished): preconditionFailure("an exchange that is over waits for nobody")
         }
     }
@@ -85,7 +85,7 @@ extension Worker {
         return switch (exchanges[index].requestPhase, exchanges[index].responsePhase) {
         case (_, .tunnelling): .tunnelIdle
         // There is no upstream, which was told above.
-        case (.verifying, _): .connect
+        case (.verifying, _), (.held, _): .connect
         case (.streaming, _): .bodyIdle
         case (.sent, .awaitingHead): .firstByte
         case (.sent, .streaming), (.sent, .finished): .responseIdle
@@ -119,8 +119,8 @@ extension Worker {
         case .tunnelIdle: upstreamLate(index, wait)
         case .connect:
             switch side {
-            // Left over from before the request had to be sent again.
-            case .client: break
+            // Or left over from before the request had to be sent again.
+            case .client: if exchanges[index].hold.cause != .none { holdTimedOut(index) }
             case .upstream: upstreamFailed(index, .connectTimeout)
             }
         case .total: break

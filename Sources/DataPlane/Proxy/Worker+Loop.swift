@@ -24,6 +24,7 @@ extension Worker {
         }
         resumeClients()
         endWaits()
+        if loop.now >= nextTend { tendRoutes() }
         if !isAccepting { resumeAcceptingIfRoom() }
         flushLogIfDue()
         connections.reclaim()
@@ -34,8 +35,15 @@ extension Worker {
     /// Milliseconds the loop may sleep when no deadline is nearer.
     private var waitLimit: CInt {
         if !resumable.isEmpty { return 0 }
+        if nextTend != .max { return waitToTend }
         if isDraining { return 50 }
         return logBuffer == nil ? (isAccepting ? -1 : 100) : 200
+    }
+
+    /// A log that waits is looked at in time, and so is the end of a drain.
+    private var waitToTend: CInt {
+        let left = nextTend > loop.now ? (nextTend &- loop.now) / 1_000_000 &+ 1 : 0
+        return CInt(min(left, isDraining || logBuffer != nil || !isAccepting ? 50 : 1_000))
     }
 
     private func dispatch(_ index: UInt32, _ readiness: Readiness) {
@@ -127,6 +135,7 @@ extension Worker {
         while budgets.count < revision.table.routeIDLimit { budgets.append(RetryBudget()) }
         while pools.count < revision.table.routeIDLimit { pools.append(PoolState(cursor: random.next())) }
         closePooled(notIn: slot.view)
+        if old != currentTable, old < tables.count { adoptHolding(from: tables[old].view, to: slot.view) }
         if old != currentTable, old < tables.count { releaseTable(old) }
         tally.tableChanges.add()
         revision.adopted()

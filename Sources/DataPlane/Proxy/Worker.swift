@@ -24,6 +24,12 @@ public enum WorkerMessage: Sendable {
     case verdicts([EndpointVerdict])
 }
 
+/// What a worker tells the thread that keeps it supplied.
+public enum WorkerNotice: Sendable {
+    /// A request waits for containers of this rule.
+    case wake(rule: String)
+}
+
 /// All that one revision means to a worker; immutable and shared by all.
 public final class Revision: Sendable {
     public let table: RouteTable
@@ -79,7 +85,7 @@ public struct WorkerListener: Sendable {
 ///
 /// The path of a request runs through the extensions of this class, in reading order: `Worker+Loop`, `Listener`,
 /// `Admission`, `ProxyHeaders`, `ClientConnection`, `Exchange`, `Exchange+Begin`, `Rules`, `SigningIn`, `Hops`,
-/// `RequestForwarding`, `Trust`, `RequestBuffering`, `UpstreamConnection`, `UpstreamPool`, `Retrying`,
+/// `RequestForwarding`, `Trust`, `RequestBuffering`, `UpstreamConnection`, `UpstreamPool`, `Retrying`, `Holding`,
 /// `Exchange+Pump`, `Waits`, `HalfClosed`, `Relay`, `Trailers`, `ResponseForwarding`, `Compressing`,
 /// `CompressedRelay`, `Answering`, `Account` with its parts, `RouteTally`.
 public final class Worker {
@@ -124,6 +130,14 @@ public final class Worker {
     /// The bell's place, whose deadline is the worker's own.
     let bellPlace: UInt32
     var listeners: [ListenerState] = []
+    /// Routes that have an outage, or whose exchanges are held, by number; exchanges that wait in their lines; the
+    /// routes to look after, and when the first of them is due.
+    var heldRoutes: [UInt32: HeldRoute] = [:]
+    var heldCount = 0
+    var tended: [UInt32] = []
+    var nextTend: UInt64 = .max
+    /// Tells the edge's main thread; must not block.
+    let notify: @Sendable (WorkerNotice) -> Void
     /// Clients with something to do that no event will announce: a request that came behind another, for instance.
     var resumable: [Token] = []
     var expired: [UInt32] = []
@@ -165,11 +179,13 @@ public final class Worker {
     /// - Parameters:
     ///   - census: one for all workers of a process.
     ///   - board: the same for all workers, and the health checker's.
+    ///   - notify: called on the worker's thread; must not block.
     ///   - simulation: stands in for the clock and the network; `nil` in a worker that serves.
     public init(
         log: AccessLogSink, settings: Settings, census: Census = Census(), board: VerdictBoard = VerdictBoard(),
-        simulation: Simulation? = nil
+        simulation: Simulation? = nil, notify: @escaping @Sendable (WorkerNotice) -> Void = { _ in }
     ) throws(SystemError) {
+        self.notify = notify
         self.census = census
         self.board = board
         inbox = try Inbox()

@@ -22,6 +22,9 @@ let nobody = UInt32.max
     var balanced = 0
     /// Words of plans.
     var plans = 0
+    /// ``RouteHolding``
+    var holdings = 0
+    var holdingCount: UInt32 = 0
     /// ``AddressBoundary``
     var boundaries = 0
     /// ``FieldChange``

@@ -66,6 +66,7 @@ struct CompiledPool: Sendable {
             record.isSticky = true
             record.cookie = place(cookie)
         }
+        record.queue = RouteQueue(options.queue)
         let ejection = options.ejection ?? Ejection()
         record.ejects = ejection.consecutive > 0 || ejection.ratio > 0
         record.countsServerErrors = ejection.serverErrors

@@ -37,6 +37,7 @@ final class CompiledRule: Sendable {
     let options: CompiledOptions?
     /// `nil`: each endpoint in turn.
     let pool: CompiledPool?
+    let holding: RouteHolding?
     let listeners: UInt64
     let farListeners: [UInt32]
     let flags: Binding.Flags
@@ -53,6 +54,11 @@ final class CompiledRule: Sendable {
             options = try CompiledOptions(asked, name: rule.name, hashing: hashing)
         } else {
             options = nil
+        }
+        do {
+            holding = try rule.holding.map { (holding) throws(OptionFault) in try RouteHolding(holding) }
+        } catch {
+            throw RuleFault(message: "holding: \(error.message)")
         }
         source = rule
         self.places = places.places

@@ -47,6 +47,8 @@ public struct Route: Sendable, BitwiseCopyable {
     @usableFromInline let options: UInt32
     /// Which of the table's pools, or `nobody`.
     @usableFromInline let pool: UInt32
+    /// Which of the table's ways to hold requests, or `nobody`.
+    @usableFromInline let holding: UInt32
 
     /// Zero means: the rule exists and nothing serves it now. Answer: 503.
     @inlinable public var endpointCount: Int { Int(endpointsCount) }
@@ -54,6 +56,8 @@ public struct Route: Sendable, BitwiseCopyable {
     @inlinable public var hasOptions: Bool { options != .max }
     /// Whether its endpoints are chosen by a plan; without one each has its turn.
     @inlinable public var hasPlan: Bool { pool != .max }
+    /// Whether its requests are held while no endpoint is ready.
+    @inlinable public var isHolding: Bool { holding != .max }
     /// Whether the rule says why nothing serves it.
     @inlinable public var hasNote: Bool { noteCount > 0 }
 }

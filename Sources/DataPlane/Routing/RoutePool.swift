@@ -12,6 +12,7 @@ public struct RoutePool: Sendable, BitwiseCopyable {
     public var ejects = false
     public var countsServerErrors = false
     public var ejection = OutlierEjection.Policy()
+    public var queue = RouteQueue(nil)
     var planStart: UInt32 = 0
     var planCount: UInt32 = 0
     var keyName = TextPlace()

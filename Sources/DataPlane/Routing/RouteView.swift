@@ -43,6 +43,9 @@ public struct RouteView: @unchecked Sendable, BitwiseCopyable {
         return unsafe all[Int(route.options)]
     }
 
+    /// Whether requests of some route are held while no endpoint is ready.
+    public var isHolding: Bool { unsafe header.pointee.holdingCount > 0 }
+
     /// What a ``Pool`` of a route with a plan reads.
     @_lifetime(borrow self)
     public func plan(of route: Route) -> Span<UInt32> {
@@ -139,6 +142,7 @@ extension RouteView {
     func farListener(_ index: UInt32) -> UInt32 { unsafe read(header.pointee.farListeners, index) }
 
     func balanced(_ index: UInt32) -> RoutePool { unsafe read(header.pointee.balanced, index) }
+    func held(_ index: UInt32) -> RouteHolding { unsafe read(header.pointee.holdings, index) }
     func boundary(_ index: UInt32) -> AddressBoundary { unsafe read(header.pointee.boundaries, index) }
     func fieldChange(_ index: UInt32) -> FieldChange { unsafe read(header.pointee.changes, index) }
 

@@ -14,6 +14,7 @@ struct TableWriter {
     var changeCount = 0
     var balancedCount = 0
     var planCount = 0
+    var holdingCount = 0
     /// Rules that lost a place to another, in the order they came.
     private(set) var conflicts: [Conflict] = []
 
@@ -30,7 +31,7 @@ struct TableWriter {
     init(rules: [CompiledRule], records: [EndpointRecord], hashing: Hashing) {
         var header = ArenaHeader()
         var (pools, bindings, far, text, routes, endpoints, transports) = (0, 0, 0, 0, 0, 0, 0)
-        var (options, boundaries, changes, balanced, plans) = (0, 0, 0, 0, 0)
+        var (options, boundaries, changes, balanced, plans, holdings) = (0, 0, 0, 0, 0, 0)
         for rule in rules {
             if let more = rule.options {
                 options += 1
@@ -41,6 +42,7 @@ struct TableWriter {
                 balanced += 1
                 plans += pool.wordCount
             }
+            if rule.holding != nil { holdings += 1 }
             pools += rule.endpoints.count
             bindings += rule.places.count
             far += rule.farListeners.count
@@ -75,6 +77,8 @@ struct TableWriter {
         header.changes = section(FieldChange.self, changes)
         header.balanced = section(RoutePool.self, balanced)
         header.plans = section(UInt32.self, plans)
+        header.holdings = section(RouteHolding.self, holdings)
+        header.holdingCount = UInt32(holdings)
         header.text = section(UInt8.self, text)
         header.size = size
         header.routeLimit = UInt32(routes)
@@ -106,6 +110,7 @@ struct TableWriter {
         let note = append(bytes: rule.note)
         let options = add(rule.options)
         let pool = add(rule.pool)
+        let holding = add(rule.holding)
         textCount = (textCount + 7) & ~7
         let (endpoints, farListeners) = (rule.endpoints, rule.farListeners)
         arena.copy(endpoints.span, at: header.pools, poolCount)
@@ -113,7 +118,7 @@ struct TableWriter {
             Route(
                 id: rule.id, endpointsStart: UInt32(poolCount), endpointsCount: UInt32(rule.endpoints.count),
                 nameStart: name, nameCount: UInt32(rule.name.count), noteStart: note,
-                noteCount: UInt32(rule.note.count), options: options, pool: pool),
+                noteCount: UInt32(rule.note.count), options: options, pool: pool, holding: holding),
             at: header.routes, rule.id.index)
         poolCount += rule.endpoints.count
         for endpoint in endpoints {

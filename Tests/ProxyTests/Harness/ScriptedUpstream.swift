@@ -76,9 +76,11 @@ final class ScriptedUpstream: Sendable {
 /// The upstreams, each named for its manner.
 extension ScriptedUpstream {
     /// Answers each request with what `respond` makes of it, on connections that stay.
-    static func steady(_ respond: @escaping @Sendable (Message) -> String) throws -> ScriptedUpstream {
+    static func steady(at address: String = "127.0.0.1:0", _ respond: @escaping @Sendable (Message) -> String) throws
+        -> ScriptedUpstream
+    {
         let box = UpstreamBox()
-        let upstream = try ScriptedUpstream { peer, _ in
+        let upstream = try ScriptedUpstream(at: address) { peer, _ in
             while let request = try peer.request() {
                 box.upstream?.note(request)
                 try peer.send(respond(request))
@@ -89,7 +91,9 @@ extension ScriptedUpstream {
     }
 
     /// Answers 200 with this text.
-    static func saying(_ text: String) throws -> ScriptedUpstream { try steady { _ in ok(text) } }
+    static func saying(_ text: String, at address: String = "127.0.0.1:0") throws -> ScriptedUpstream {
+        try steady(at: address) { _ in ok(text) }
+    }
 
     /// Sends this to whoever has sent a request head, and closes.
     static func once(_ bytes: [UInt8]) throws -> ScriptedUpstream {
@@ -102,8 +106,8 @@ extension ScriptedUpstream {
     }
 
     /// Answers each request with its body.
-    static func echoing() throws -> ScriptedUpstream {
-        try ScriptedUpstream { peer, _ in
+    static func echoing(at address: String = "127.0.0.1:0") throws -> ScriptedUpstream {
+        try ScriptedUpstream(at: address) { peer, _ in
             while let request = try peer.request() {
                 try peer.send(
                     Array("HTTP/1.1 200 OK\r\nContent-Length: \(request.body.count)\r\n\r\n".utf8) + request.body)

@@ -32,7 +32,8 @@ final class TestProxy {
     init(
         _ rules: [Rule]?, settings: Settings = Settings(), certificate: CertificateInput? = nil,
         log: AccessLogSink? = nil, address: String = "127.0.0.1:0",
-        proxyProtocol: Contract.Listener.ProxyProtocol = .off
+        proxyProtocol: Contract.Listener.ProxyProtocol = .off,
+        notify: @escaping @Sendable (WorkerNotice) -> Void = { _ in }
     ) throws {
         self.settings = settings
         self.proxyProtocol = proxyProtocol
@@ -40,7 +41,7 @@ final class TestProxy {
             TLSContexts.build(
                 certificates: certificate.map { [$0] } ?? [], assignments: [], policy: .intermediate, previous: nil
             ).0
-        let worker = try Worker(log: log ?? Self.nowhere, settings: self.settings)
+        let worker = try Worker(log: log ?? Self.nowhere, settings: self.settings, notify: notify)
         let ended = try Signal()
         (box, tally, self.ended) = (WorkerBox(worker), worker.tally, ended)
         let wanted = SocketAddress(text: address) ?? SocketAddress(ipv4: 0x7f00_0001, port: 0)
@@ -153,10 +154,12 @@ extension TestProxy {
 func proxying(
     _ rules: [Rule]?, settings: Settings = Settings(), certificate: CertificateInput? = nil,
     log: AccessLogSink? = nil, address: String = "127.0.0.1:0",
-    proxyProtocol: Contract.Listener.ProxyProtocol = .off, _ body: (TestProxy) throws -> Void
+    proxyProtocol: Contract.Listener.ProxyProtocol = .off,
+    notify: @escaping @Sendable (WorkerNotice) -> Void = { _ in }, _ body: (TestProxy) throws -> Void
 ) throws {
     let proxy = try TestProxy(
-        rules, settings: settings, certificate: certificate, log: log, address: address, proxyProtocol: proxyProtocol)
+        rules, settings: settings, certificate: certificate, log: log, address: address, proxyProtocol: proxyProtocol,
+        notify: notify)
     do {
         try body(proxy)
         try proxy.settle()
