@@ -175,6 +175,32 @@ struct LoadTests {
         }
     }
 
+    @Test("a worker that stands still now and then does not forget which endpoint is slow")
+    func stalls() {
+        let millisecond: UInt64 = 1_000_000
+        var pool = TestPool(weights: [1, 1, 1], .init(.leastTime), seed: 3)
+        var ends: [(at: UInt64, number: Int, began: UInt64)] = []
+        var shares = [0, 0, 0]
+        for tick in 0..<30_000 as Range<UInt64> {
+            // For 60 ms in each second nothing is seen to end, then all of it at once, late.
+            let stands = tick % 1_000 < 60
+            pool.now = 1 + tick * millisecond
+            if !stands {
+                for end in ends where end.at <= pool.now {
+                    pool.loads[end.number].inFlight -= 1
+                    pool.loads[end.number].latency.observe(pool.now - end.began, at: pool.now)
+                }
+                ends.removeAll { $0.at <= pool.now }
+                guard let number = pool.first() else { break }
+                shares[number] += 1
+                pool.loads[number].inFlight += 1
+                ends.append((pool.now + (number == 2 ? 200 : 20) * millisecond, number, pool.now))
+            }
+        }
+        let total = shares.reduce(0, +)
+        #expect(shares[2] > 0 && Double(shares[2]) / Double(total) < 0.01, "\(shares)")
+    }
+
     @Test("a new endpoint is tried with one exchange before it gets its part")
     func new() {
         var pool = TestPool(weights: [1, 1], .init(.leastTime))
@@ -208,19 +234,22 @@ struct PeakLatencyTests {
         #expect(latency.nanoseconds(at: 0) == 80_000_000)
     }
 
-    @Test("comes down to what is observed, however often that is", arguments: [300_000, 1_000_000, 100_000_000])
-    func falls(_ interval: UInt64) {
-        let due: ClosedRange<UInt64> = 39_000_000...43_000_000
+    @Test("comes half down to what is observed in 22 answers, and all the way", arguments: [0, 1_000, 1_000_000])
+    func fallsByAnswers(_ interval: UInt64) {
         var latency = PeakLatency()
-        latency.observe(80_000_000, at: 1)
-        var now: UInt64 = 1
-        while now < 10 * Self.halfLife {
-            now += interval
-            latency.observe(2_000_000, at: now)
-            guard now / interval == Self.halfLife / interval else { continue }
-            #expect(due.contains(latency.nanoseconds(at: now)))
-        }
-        #expect((1_999_984...2_200_000).contains(latency.nanoseconds(at: now)))
+        latency.observe(82_000_000, at: 1)
+        for answer in 1...22 as ClosedRange<UInt64> { latency.observe(2_000_000, at: 1 + answer * interval) }
+        #expect((41_000_000...42_500_000).contains(latency.nanoseconds(at: 1 + 22 * interval)))
+        for answer in 23...600 as ClosedRange<UInt64> { latency.observe(2_000_000, at: 1 + answer * interval) }
+        #expect(latency.nanoseconds(at: 1 + 600 * interval) == 2_000_000)
+    }
+
+    @Test("comes half down in a half-life where answers are rare", arguments: [1, 2, 5])
+    func fallsByTime(_ answers: UInt64) {
+        var latency = PeakLatency()
+        latency.observe(82_000_000, at: 1)
+        for answer in 1...answers { latency.observe(2_000_000, at: 1 + answer * Self.halfLife / answers) }
+        #expect((41_000_000...42_500_000).contains(latency.nanoseconds(at: 1 + Self.halfLife)))
     }
 
     @Test("is at the ends of its range what it should be", arguments: [0, 1, 15, 16, 1 << 40, UInt64.max])

@@ -47,7 +47,9 @@ public struct EndpointLoad: Sendable, BitwiseCopyable {
 /// How long an endpoint takes to answer: an average that follows a rise at once and forgets it slowly ("peak EWMA"),
 /// so that an endpoint that has become slow loses its exchanges after the first late answer.
 ///
-/// What is not observed again fades too: an endpoint that nobody chose for being slow is tried again after a while.
+/// A rise is forgotten by answers and by time, whichever is sooner. By answers, or a moment in which this very worker
+/// stood still would make all endpoints look equally slow for seconds, and the slow one equally good. By time, so that
+/// an endpoint that nobody chose for being slow is tried again after a while.
 public struct PeakLatency: Sendable, BitwiseCopyable {
     private var updated: UInt64 = 0
     /// In units of 16 ns; 0 until the first answer.
@@ -55,8 +57,11 @@ public struct PeakLatency: Sendable, BitwiseCopyable {
 
     /// Nanoseconds after which half of a rise is forgotten, as a power of two: 8.6 s.
     static let halfLifeBits: UInt64 = 33
-    /// Answers nearer to each other than so many nanoseconds, 17 ms, only count if they are peaks.
+    /// Within so many nanoseconds, 17 ms, nothing fades by time.
     static let leastInterval: UInt64 = 1 << 24
+    /// Each answer below takes a 32nd of what is above it, half in 22 answers: one slow answer in thirty keeps most of
+    /// a peak standing.
+    static let answerBits: UInt32 = 5
     /// Stands for an endpoint that has answered nothing yet but has exchanges in flight: about a second, so that one
     /// exchange finds out before others follow.
     static let unknown: UInt64 = 1 << 26
@@ -70,12 +75,14 @@ public struct PeakLatency: Sendable, BitwiseCopyable {
             (units, updated) = (sample, now)
             return
         }
-        // Less would be lost in rounding; the next answer counts for the whole time.
+        let above = units &- sample
+        var forgotten = max(1, above &>> Self.answerBits)
         let elapsed = now > updated ? now &- updated : 0
-        guard elapsed >= Self.leastInterval else { return }
-        let forgotten = (UInt64(units &- sample) &* (65_536 &- Self.factor(elapsed))) &>> 16
-        guard forgotten > 0 else { return }
-        (units, updated) = (units &- UInt32(truncatingIfNeeded: forgotten), now)
+        if elapsed >= Self.leastInterval {
+            let faded = (UInt64(above) &* (65_536 &- Self.factor(elapsed))) &>> 16
+            forgotten = max(forgotten, UInt32(truncatingIfNeeded: faded))
+        }
+        (units, updated) = (units &- forgotten, now)
     }
 
     /// Nanoseconds, as remembered at `now`; 0 when nothing was ever observed.

@@ -3,12 +3,13 @@
 //
 // Its environment:
 //     NAME             what it calls itself in X-Upstream and in the body
+//     PORT             where it listens (80)
 //     WORK_MS          how long a response takes (5)
 //     LISTEN_AFTER_MS  how long it takes to listen (0)
 //     ON_TERM          finish: it closes its listener and what is idle at once, and finishes what is in flight;
 //                      ignore: nothing, until it is killed
-// With a folder /state it keeps the number of requests that it has read and not answered there, in a file of its name:
-// what was in flight when it was killed is known afterwards.
+// SIGUSR1 makes it ten times slower, for good. With a folder /state it keeps the number of requests that it has read and
+// not answered there, in a file of its name: what was in flight when it was killed is known afterwards.
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -27,7 +28,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PORT = 80, CONNECTION_LIMIT = 8192, HEAD_LIMIT = 4096 };
+enum { CONNECTION_LIMIT = 8192, HEAD_LIMIT = 4096 };
 
 struct connection {
     int open, working, closing;
@@ -131,7 +132,8 @@ static void welcome(void) {
 }
 
 static void start_listening(void) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(PORT)};
+    const char *port = getenv("PORT");
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)(port ? atoi(port) : 80))};
     int one = 1;
     listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
@@ -179,6 +181,7 @@ int main(void) {
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGUSR1);
     sigprocmask(SIG_BLOCK, &signals, NULL);
     poller = epoll_create1(0);
     int told = signalfd(-1, &signals, SFD_NONBLOCK);
@@ -211,8 +214,10 @@ int main(void) {
             int socket = events[place].data.fd;
             if (socket == told) {
                 struct signalfd_siginfo signal;
-                while (read(told, &signal, sizeof signal) > 0) {}
-                if (!ignores) finish();
+                while (read(told, &signal, sizeof signal) > 0) {
+                    if (signal.ssi_signo == SIGUSR1) work *= 10;
+                    else if (!ignores) finish();
+                }
             } else if (socket == listener) {
                 welcome();
             } else if (connections[socket].open) {
