@@ -152,8 +152,8 @@ if !dataPlaneAlone {
         + module(
             "Reconciliation", on: .ControlPlane,
             uses: [
-                "Contract", "KontainersConfiguration", "Docker", "Certificates", "Kernel", logging, lifecycle, nio,
-                nioPosix,
+                "Contract", "KontainersConfiguration", "Docker", "Certificates", "Kernel", "Telemetry", logging,
+                lifecycle, nio, nioPosix,
             ])
         + module(
             "Management", on: .ControlPlane, uses: ["Contract", "Telemetry", hummingbird, httpTypes, logging, nio],

@@ -114,6 +114,41 @@ struct ContainerLedgerTests {
         #expect(ledger.containers.map { Readiness($0) } == [.ready] && ledger.containers[0].name == "web")
     }
 
+    @Test("who stopped a container is known from what came before its end")
+    func hands() {
+        let now = ContinuousClock.now
+        func isByHand(own: Bool, _ actions: [String]) -> Bool {
+            var ledger = ContainerLedger(lastKnown: [Self.record("c")])
+            if own { ledger.willStop("c") }
+            for action in actions { _ = ledger.apply(Self.event(action, "c", ["signal": "15"]), now: now) }
+            let (_, asked) = ledger.takeQuestions()
+            _ = ledger.apply(
+                inspected: Self.record("c", actions.last == "start" ? .running : .exited), id: "c", asked: asked)
+            return ledger.containers[0].wasStoppedByHand == true
+        }
+        #expect(isByHand(own: false, ["kill", "die", "stop"]))
+        #expect(isByHand(own: false, ["kill"]))
+        #expect(isByHand(own: false, ["stop"]))
+        // It ended by itself, or was started again.
+        #expect(!isByHand(own: false, ["die"]))
+        #expect(!isByHand(own: false, ["kill", "die", "stop", "start"]))
+        #expect(!isByHand(own: true, ["kill", "die", "stop"]))
+        // The next stop is a person's.
+        #expect(isByHand(own: true, ["kill", "die", "stop", "start", "kill", "die", "stop"]))
+    }
+
+    @Test("a stop of ours that did not come about, and a signal that was ignored, leave no mark")
+    func unmarked() {
+        var ledger = ContainerLedger(lastKnown: [Self.record("c")])
+        let now = ContinuousClock.now
+        ledger.willStop("c")
+        ledger.didNotStop("c")
+        _ = ledger.apply(Self.event("kill", "c"), now: now)
+        #expect(ledger.containers[0].wasStoppedByHand == true)
+        _ = ledger.expire(now: now + ContainerLedger.leastBelief)
+        #expect(ledger.containers[0].wasStoppedByHand == nil)
+    }
+
     @Test("a container that started again is not stopping any more")
     func restarted() {
         var ledger = ContainerLedger(lastKnown: [Self.record("c")])

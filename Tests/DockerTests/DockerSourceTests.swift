@@ -210,6 +210,44 @@ struct DockerSourceTests {
         }
     }
 
+    @Test("containers are stopped and started, and a stop of ours is told from a person's")
+    func changes() async throws {
+        let engine = FakeEngine()
+        try await engine.serve {
+            await engine.set("c1", .init())
+            let source = DockerSource(
+                endpoint: .init(address: .unix(path: engine.path), text: "engine"), logger: Self.quiet)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { await source.run() }
+                let states = States(source.states)
+                await states.first { $0.reachable }
+                let stopped = try await source.stop("c1")
+                #expect(stopped)
+                let asleep = await states.first { $0.containers[0].state == .exited }
+                #expect(asleep.containers[0].wasStoppedByHand == nil)
+                // What is so already is fine, and what is gone is told.
+                let again = try await source.stop("c1")
+                let started = try await source.start("c1")
+                let startedAgain = try await source.start("c1")
+                let absent = try await source.start("c2")
+                #expect(again && started && startedAgain && !absent)
+                await states.first { $0.containers[0].state == .running }
+
+                await engine.set("c1", .init(state: "exited"))
+                for action in ["kill", "die", "stop"] { await engine.emit(action, "c1") }
+                let left = await states.first { $0.containers[0].wasStoppedByHand == true }
+                #expect(left.reachable)
+
+                await engine.answer("POST", with: .refusal(500, #"{"message":"driver failed"}"#))
+                let call = "/containers/c1/start"
+                await #expect(throws: EngineError.refused(call: call, status: 500, message: "driver failed")) {
+                    try await source.start("c1")
+                }
+                group.cancelAll()
+            }
+        }
+    }
+
     @Test("until an engine answers, what was known in another life is believed")
     func lastKnown() async throws {
         let engine = FakeEngine()

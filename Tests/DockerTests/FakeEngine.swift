@@ -80,13 +80,14 @@ actor FakeEngine {
             for try await bytes in inbound {
                 text += String(buffer: bytes)
                 guard text.hasSuffix("\r\n\r\n") else { continue }
+                let method = text.split(separator: " ")[0]
                 let target = text.split(separator: " ")[1].split(separator: "?")[0]
                 // Engines refuse a request without a host.
                 guard text.contains("\r\nHost: ") else { return }
                 text = ""
                 let path = "/" + target.split(separator: "/").dropFirst().joined(separator: "/")
                 calls.append(path)
-                guard try await reply(to: path, outbound) else { return }
+                guard try await reply(to: method == "POST" ? "POST \(path)" : path, outbound) else { return }
             }
         }
     }
@@ -128,6 +129,7 @@ actor FakeEngine {
         case "/events": return .events
         case "/containers/json":
             return .json("[" + containers.sorted { $0.key < $1.key }.map(Self.summary).joined(separator: ",") + "]")
+        case let path where path.hasPrefix("POST "): return change(path.split(separator: "/").map(String.init))
         case let path:
             let parts = path.split(separator: "/").map(String.init)
             guard parts.count == 3, let container = containers[parts[1]] else {
@@ -135,6 +137,20 @@ actor FakeEngine {
             }
             return .json(Self.inspection(parts[1], container))
         }
+    }
+
+    /// `POST /containers/ID/stop` or `start`: done at once, with the events that engines tell of it.
+    private func change(_ parts: [String]) -> Answer {
+        guard parts.count == 4, let container = containers[parts[2]] else {
+            return .refusal(404, #"{"message":"No such container"}"#)
+        }
+        let isStart = parts[3] == "start"
+        guard isStart != (container.state == "running") else { return .refusal(304, "") }
+        containers[parts[2]]?.state = isStart ? "running" : "exited"
+        for action in isStart ? ["start"] : ["kill", "die", "stop"] {
+            emit(action, parts[2], attributes: action == "kill" ? #"{"signal":"15"}"# : "{}")
+        }
+        return .refusal(204, "")
     }
 
     private static func labels(_ container: Container) -> String {

@@ -41,6 +41,10 @@ struct MetricsPageTests {
         readings.control.engines = [
             .init(name: "unix:///var/run/docker.sock", isReachable: true, containers: 3, events: 12)
         ]
+        readings.control.sleep.asleep = 3
+        readings.control.sleep.startFailures = 2
+        readings.control.sleep.wakes = 4
+        readings.control.sleep.wakeTimes.record(1_500_000_000)
         return readings
     }
 
@@ -69,6 +73,8 @@ struct MetricsPageTests {
             ("kontainers_process_cpu_seconds_total{process=\"edge\"}", "1.25"),
             ("kontainers_process_resident_memory_bytes{process=\"edge\"}", "1048576"),
             ("kontainers_docker_up{engine=\"unix:///var/run/docker.sock\"}", "1"),
+            ("kontainers_containers_asleep", "3"), ("kontainers_container_sleep_failures_total{act=\"start\"}", "2"),
+            ("kontainers_container_wakes_total", "4"), ("kontainers_container_wake_seconds_sum", "1.5"),
             ("kontainers_docker_events_total{engine=\"unix:///var/run/docker.sock\"}", "12"),
             ("kontainers_rule_requests_total{rule=\"site\",code=\"2xx\"}", "4"),
             ("kontainers_rule_requests_total{rule=\"site\",code=\"none\"}", "1"),

@@ -22,6 +22,9 @@ struct ContainerLedger {
     /// Containers that were sent a signal to stop, until when that is believed of them while they still run.
     private var stopping: [String: ContinuousClock.Instant] = [:]
 
+    /// Containers that are stopped because nobody asks for them: what is heard of it is no person's doing.
+    private var ownStops: Set<String> = []
+
     /// How long a container that was told to stop, and did not, stays without new requests: as long as its engine lets
     /// it live on, and a little; and no shorter than somebody may have asked the engine to wait instead.
     static func stopBelief(_ record: ContainerRecord?) -> Duration {
@@ -45,6 +48,12 @@ struct ContainerLedger {
         records.values.sorted { ($0.name, $0.id) < ($1.name, $1.id) }
     }
 
+    /// What the engine tells of this container's stop is our own doing, until it starts again.
+    mutating func willStop(_ id: String) { ownStops.insert(id) }
+
+    /// The engine did not do it.
+    mutating func didNotStop(_ id: String) { ownStops.remove(id) }
+
     /// Asks for everything at the next turn.
     mutating func wantAll() {
         questions.list = true
@@ -60,8 +69,10 @@ struct ContainerLedger {
         for (id, until) in stopping where until <= now {
             stopping[id] = nil
             questions.containers.insert(id)
+            ownStops.remove(id)
             if records[id]?.isStopping == true {
                 records[id]?.isStopping = false
+                records[id]?.wasStoppedByHand = nil
                 changed = true
             }
         }
@@ -74,9 +85,11 @@ struct ContainerLedger {
         case .left(let id, let state):
             touch(id)
             stopping[id] = nil
+            let byHand = event.action == "stop" && !ownStops.contains(id)
             return update(id) {
                 $0.state = state
                 $0.isStopping = false
+                if byHand { $0.wasStoppedByHand = true }
             }
         case .signalled(let id, let signal):
             // HUP or USR1 usually ask for something else; but some images name such a one as theirs to stop by.
@@ -85,17 +98,26 @@ struct ContainerLedger {
             }
             touch(id)
             stopping[id] = now + Self.stopBelief(records[id])
-            return update(id) { $0.isStopping = true }
+            let byHand = !ownStops.contains(id)
+            return update(id) {
+                $0.isStopping = true
+                if byHand { $0.wasStoppedByHand = true }
+            }
         case .gone(let id):
             touch(id)
             questions.containers.remove(id)
             stopping[id] = nil
+            ownStops.remove(id)
             return records.removeValue(forKey: id) != nil
         case .health(let id, let health):
             touch(id)
             return update(id) { $0.health = health }
         case .touched(let id):
-            if event.action == "start" || event.action == "restart" { stopping[id] = nil }
+            if event.action == "start" || event.action == "restart" {
+                stopping[id] = nil
+                ownStops.remove(id)
+                _ = update(id) { $0.wasStoppedByHand = nil }
+            }
             touch(id)
             return false
         case .networks:
@@ -130,6 +152,9 @@ struct ContainerLedger {
         complete(&record)
         if record.state != .running { stopping[id] = nil }
         record.isStopping = stopping[id] != nil
+        if record.state != .running || record.isStopping {
+            record.wasStoppedByHand = records[record.id]?.wasStoppedByHand
+        }
         guard records[record.id] != record else { return false }
         records[record.id] = record
         return true
@@ -156,6 +181,7 @@ struct ContainerLedger {
         for id in records.keys where !listed.contains(id) && touched[id] ?? 0 <= asked {
             records[id] = nil
             stopping[id] = nil
+            ownStops.remove(id)
             changed = true
         }
         return (changed, inspect)

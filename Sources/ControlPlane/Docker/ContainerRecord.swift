@@ -68,6 +68,8 @@ public struct ContainerRecord: Equatable, Sendable, Codable {
     public var stopTimeout: Int?
     /// The number of the signal that it is told to stop by; `nil`: SIGTERM.
     public var stopSignal: Int?
+    /// `true`: a person, or a person's tool, has told it to stop, and nobody has started it since, as far as was heard.
+    public var wasStoppedByHand: Bool?
 
     public init(
         id: String, name: String, image: String = "", state: State = .running, health: Health = .none,

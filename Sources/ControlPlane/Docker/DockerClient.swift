@@ -25,7 +25,8 @@ public struct DockerClient: Sendable {
         // Trying again is the caller's business, who knows what it means.
         configuration.connectionPool.retryConnectionEstablishment = false
         // The stream of events holds one connection for good.
-        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = limits.inspectionsAtOnce + 2
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit =
+            limits.inspectionsAtOnce + limits.changesAtOnce + 2
         http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         switch address {
         case .unix(let path):
@@ -88,7 +89,34 @@ public struct DockerClient: Sendable {
         return EventStream(body: response.body, limit: limits.eventBytes)
     }
 
+    /// Stops a container as its image says, and waits until it has stopped.
+    /// - Parameter grace: how long the engine may let it live on.
+    /// - Returns: `false` when there is none of this id.
+    func stop(_ id: String, grace: Duration) async throws -> Bool {
+        try await post("/containers/\(Self.percentEncoded(id))/stop", time: limits.callTime + grace)
+    }
+
+    /// Starts a container.
+    /// - Returns: `false` when there is none of this id.
+    func start(_ id: String) async throws -> Bool {
+        try await post("/containers/\(Self.percentEncoded(id))/start", time: limits.callTime + limits.callTime)
+    }
+
     // MARK: - Calls
+
+    /// What is so already (304) is fine.
+    private func post(_ path: String, time: Duration) async throws -> Bool {
+        try await within(time, of: path) {
+            let response = try await execute(path, path: path, time: time, method: .POST)
+            switch response.status {
+            case .ok, .noContent, .notModified:
+                _ = try await collect(response.body, call: path, limit: limits.smallAnswerBytes)
+                return true
+            case .notFound: return false
+            default: throw await refusal(path, response)
+            }
+        }
+    }
 
     private func get<Answer: Decodable>(_ path: String, limit: Int) async throws -> Answer {
         let bytes = try await get(path, limit: limit)
@@ -107,8 +135,11 @@ public struct DockerClient: Sendable {
         }
     }
 
-    private func execute(_ call: String, path: String, time: Duration) async throws -> HTTPClientResponse {
+    private func execute(
+        _ call: String, path: String, time: Duration, method: HTTPMethod = .GET
+    ) async throws -> HTTPClientResponse {
         var request = HTTPClientRequest(url: "\(base)/\(Self.apiVersion)\(path)")
+        request.method = method
         request.headers.add(name: "User-Agent", value: "kontainers")
         // RFC 9112 §3.2 wants one in every request; the HTTP library sends none over a Unix socket, and engines refuse
         // that.

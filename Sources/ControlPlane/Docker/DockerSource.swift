@@ -74,6 +74,26 @@ public actor DockerSource {
         await client.close()
     }
 
+    // MARK: - Changes
+
+    /// Stops a container within its own stop timeout, and waits until it has stopped.
+    /// - Returns: whether there is such a container.
+    public func stop(_ id: String) async throws -> Bool {
+        let record = ledger.records[id]
+        ledger.willStop(id)
+        do {
+            return try await client.stop(id, grace: ContainerLedger.stopBelief(record))
+        } catch let error as EngineError {
+            // After any other failure it may be on its way out all the same.
+            if case .refused = error { ledger.didNotStop(id) }
+            throw error
+        }
+    }
+
+    /// Starts a container; one that runs already is fine.
+    /// - Returns: whether there is such a container.
+    public func start(_ id: String) async throws -> Bool { try await client.start(id) }
+
     // MARK: - One connection
 
     /// From the subscription until something breaks. Ends by throwing.

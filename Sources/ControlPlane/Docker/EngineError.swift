@@ -45,6 +45,8 @@ public struct EngineLimits: Equatable, Sendable {
     public var connectTime = Duration.seconds(5)
     /// Containers that are inspected side by side.
     public var inspectionsAtOnce = 8
+    /// Calls that start and stop containers, side by side; each stop lasts as long as its container takes.
+    public var changesAtOnce = 8
 
     public init() {}
 }

@@ -50,6 +50,7 @@ struct MetricsPage {
         for engine in control.engines { page.sample(UInt64(max(0, engine.containers)), ("engine", engine.name)) }
         family("docker_events", .counter, "Events that the engine has told of.")
         for engine in control.engines { page.sample(engine.events, ("engine", engine.name)) }
+        writeSleep(control.sleep)
         family("process_resident_memory_bytes", .gauge, "Memory in use.")
         page.sample(control.residentBytes, ("process", "control"))
         if let bytes = sum(\.residentBytes) { page.sample(bytes, ("process", "edge")) }
@@ -58,6 +59,20 @@ struct MetricsPage {
         if let time = sum(\.processorMilliseconds) {
             page.sample(seconds: time &* 1_000_000, ("process", "edge"))
         }
+    }
+
+    private mutating func writeSleep(_ sleep: Readings.Sleep) {
+        family("containers_asleep", .gauge, "Containers that do not run and are started by a request.")
+        page.sample(UInt64(max(0, sleep.asleep)))
+        family("container_sleeps", .counter, "Containers stopped because nobody asked for them.")
+        page.sample(sleep.sleeps)
+        family("container_wakes", .counter, "Containers started for a request.")
+        page.sample(sleep.wakes)
+        family("container_sleep_failures", .counter, "Stops and starts of such containers that failed.")
+        page.sample(sleep.stopFailures, ("act", "stop"))
+        page.sample(sleep.startFailures, ("act", "start"))
+        family("container_wake_seconds", .histogram, "From a request for a sleeping container to an endpoint.")
+        page.sample(sleep.wakeTimes, bounds: Self.bounds)
     }
 
     private func sum(_ value: (EdgeTelemetry) -> UInt64) -> UInt64? {

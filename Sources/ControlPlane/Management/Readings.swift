@@ -1,4 +1,5 @@
 public import Contract
+public import Telemetry
 
 /// Everything that the page of metrics tells, as it was at one moment.
 public struct Readings: Sendable {
@@ -27,6 +28,19 @@ public struct Readings: Sendable {
         }
     }
 
+    /// Of containers that are stopped while nobody asks for them.
+    public struct Sleep: Sendable {
+        public var asleep = 0
+        public var sleeps: UInt64 = 0
+        public var wakes: UInt64 = 0
+        public var stopFailures: UInt64 = 0
+        public var startFailures: UInt64 = 0
+        /// From the request to an endpoint.
+        public var wakeTimes = Histogram()
+
+        public init() {}
+    }
+
     /// Of control itself.
     public struct Control: Sendable {
         public var revision: UInt64 = 0
@@ -35,6 +49,7 @@ public struct Readings: Sendable {
         public var errors = 0
         public var warnings = 0
         public var engines: [Engine] = []
+        public var sleep = Sleep()
         public var residentBytes: UInt64 = 0
         public var processorMilliseconds: UInt64 = 0
 

@@ -52,6 +52,7 @@ public struct ControlPlane: Service {
         public let link: LinkServer
         public let reconciler: Reconciler
         public let feeds: EngineFeeds
+        public let sleep: SleepWatch
         /// As it was when control started.
         public let configuration: ApplianceConfiguration
     }
@@ -98,6 +99,7 @@ public struct ControlPlane: Service {
         let line = SupervisorLine(logger: logger)
         let resolver = NameResolver(logger: logger)
         let feeds = EngineFeeds(folder: keptFolder(), logger: logger) { await reconciler.take($0) }
+        let sleep = SleepWatch(feeds: feeds, link: link, logger: logger)
 
         @Sendable func take(_ news: FileSource.News) async {
             let listeners = news.configuration.listeners.filter(\.isServed)
@@ -119,12 +121,15 @@ public struct ControlPlane: Service {
                 group.addTask { for await names in reconciler.names { await resolver.want(names) } }
                 group.addTask { for await known in resolver.changes { await reconciler.take(known) } }
                 group.addTask { for await told in line.diagnoses { await reconciler.take(listenerDiagnoses: told) } }
+                group.addTask { await sleep.run(reconciler.sleepPlans) }
+                group.addTask { for await told in sleep.diagnoses { await reconciler.take(sleepDiagnoses: told) } }
                 group.addTask { await serve(link, line) }
                 group.addTask { await speak(line) }
                 group.addTask {
                     await manage(
                         Instruments(
-                            link: link, reconciler: reconciler, feeds: feeds, configuration: first.configuration))
+                            link: link, reconciler: reconciler, feeds: feeds, sleep: sleep,
+                            configuration: first.configuration))
                 }
                 group.addTask {
                     try? await Task.sleep(for: Self.patience)

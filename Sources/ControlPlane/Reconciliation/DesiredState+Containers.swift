@@ -30,12 +30,15 @@ final class ContainerReading: Sendable {
     let hostAddress: String
     let shares: [Share]
     let diagnoses: [Diagnosis]
+    /// Whether it is stopped while nobody asks for it.
+    let sleeps: Bool
 
     init(_ record: ContainerRecord, hostAddress: String, shares: [Share], diagnoses: [Diagnosis]) {
         self.record = record
         self.hostAddress = hostAddress
         self.shares = shares
         self.diagnoses = diagnoses
+        sleeps = shares.contains { $0.declaration.sleep != nil }
     }
 }
 
@@ -55,6 +58,7 @@ extension DesiredState {
         var places: [String: Int] = [:]
         places.reserveCapacity(poolNames.count)
         var kept: [String: [String: ContainerReading]] = [:]
+        hasSleepers = false
         for engine in sources.engines {
             let before = isMoved ? [:] : readings[engine.endpoint] ?? [:]
             var now: [String: ContainerReading] = [:]
@@ -64,6 +68,7 @@ extension DesiredState {
                 let reading = reading(of: record, last: last, engine, sources.routes)
                 now[record.id] = reading
                 if reading !== last { tellReasons(reading, last, &outcome) }
+                if reading.sleeps { hasSleepers = true }
                 if !reading.diagnoses.isEmpty { outcome.diagnoses += reading.diagnoses }
                 for share in reading.shares where isServed(share.declaration, &outcome) {
                     if let place = places[share.pool] {
@@ -143,8 +148,11 @@ extension DesiredState {
     ) -> (Member, EndpointChoice?) {
         let order = "\(record.name) \(record.id)"
         let readiness = Readiness(record)
+        let condition = Sleeper.Condition(record)
+        let wake = condition == .away || record.wasStoppedByHand == true ? 0 : rule.sleep?.wake ?? 0
         if case .down(let why) = readiness {
-            return (Member(order, nil, readiness, "\(record.name) \(why)"), nil)
+            let isAsleep = condition == .asleep && wake > 0
+            return (Member(order, nil, readiness, "\(record.name) \(why)", wake: wake, isAsleep: isAsleep), nil)
         }
         var wish = EndpointChoice.Wish(place: rule.place, rule: rule.name)
         if case .container(_, let port, let network) = rule.target {
@@ -159,7 +167,7 @@ extension DesiredState {
         var endpoint = choice.endpoint
         endpoint?.weight = rule.share.weight
         endpoint?.tier = rule.share.tier
-        return (Member(order, endpoint, readiness, choice.endpoint == nil ? choice.reason : ""), choice)
+        return (Member(order, endpoint, readiness, choice.endpoint == nil ? choice.reason : "", wake: wake), choice)
     }
 
     /// Equal kind, hosts, path and listeners make one pool.
@@ -193,6 +201,7 @@ extension DesiredState {
         for share in shares.dropFirst()
         where share.declaration.tls != first.tls || share.declaration.options != first.options
             || share.declaration.pool != first.pool || share.declaration.hold != first.hold
+            || share.declaration.sleep != first.sleep
         {
             let what = share.declaration.tls != first.tls ? "another \"tls\"" : "other options"
             outcome.diagnoses.append(

@@ -13,12 +13,14 @@ struct Linger {
 extension DesiredState {
     /// What becomes of a rule's requests while no endpoint is ready. Containers come and go, so their rules hold
     /// requests unless they say that they do not; an address is where it is.
-    static func holding(_ declaration: RuleDeclaration) -> Holding? {
-        let holding: Holding? =
+    /// - Parameter wake: milliseconds that they wait for containers that are started for them.
+    static func holding(_ declaration: RuleDeclaration, wake: Int = 0) -> Holding? {
+        var holding: Holding? =
             switch declaration.target {
             case .container: declaration.hold ?? Holding()
             case .addresses: declaration.hold
             }
+        holding?.wake = wake
         guard let holding, holding.time > 0 || holding.wake > 0 else { return nil }
         return holding
     }

@@ -15,6 +15,7 @@ public struct DesiredState {
         public var names: Set<String>
         /// When it is to be computed again though no source has news.
         public var nextChange: ContinuousClock.Instant?
+        var sleep = SleepPlan()
     }
 
     // Both are references, because there may be thousands of them and they are passed on several times.
@@ -26,12 +27,21 @@ public struct DesiredState {
         let readiness: Readiness
         /// Why there is no endpoint, or why it is not ready.
         let note: String
+        /// Milliseconds that a request waits for its start; 0: it is not started for one.
+        let wake: Int
+        /// A request starts it.
+        let isAsleep: Bool
 
-        init(_ order: String, _ endpoint: Endpoint?, _ readiness: Readiness, _ note: String) {
+        init(
+            _ order: String, _ endpoint: Endpoint?, _ readiness: Readiness, _ note: String, wake: Int = 0,
+            isAsleep: Bool = false
+        ) {
             self.order = order
             self.endpoint = endpoint
             self.readiness = readiness
             self.note = note
+            self.wake = wake
+            self.isAsleep = isAsleep
         }
     }
 
@@ -46,7 +56,7 @@ public struct DesiredState {
             self.name = name
             self.declaration = declaration
             self.members = members
-            holding = DesiredState.holding(declaration)
+            holding = DesiredState.holding(declaration, wake: members.reduce(0) { max($0, $1.wake) })
         }
     }
 
@@ -56,6 +66,8 @@ public struct DesiredState {
     var poolNames: [String: String] = [:]
     /// By pool.
     var lingering: [String: Linger] = [:]
+    /// Whether any container has labels for sleep.
+    var hasSleepers = false
     private var routes: LocalRoutes?
 
     public init(parser: @escaping LabelParser) { self.parser = parser }
@@ -66,7 +78,7 @@ public struct DesiredState {
         var outcome = Outcome(
             content: SnapshotContent(settings: sources.file.settings), diagnoses: sources.fileDiagnoses, reasons: [:],
             names: [])
-        outcome.diagnoses += sources.listenerDiagnoses
+        outcome.diagnoses += sources.listenerDiagnoses + sources.sleepDiagnoses
         outcome.content.listeners = servedListeners(sources.file, &outcome)
         outcome.content.certificates = sources.certificates.map(\.certificate).sorted { $0.name < $1.name }
 
@@ -82,6 +94,7 @@ public struct DesiredState {
             if let rule = linter.compile(candidate, &unsaid) { outcome.content.rules.append(rule) }
         }
         outcome.content.rules.sort { $0.name < $1.name }
+        outcome.sleep = sleepPlan(sources, &outcome)
         outcome.nextChange = lingering.values.map(\.until).min()
         return outcome
     }

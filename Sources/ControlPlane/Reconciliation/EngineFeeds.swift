@@ -76,6 +76,23 @@ public actor EngineFeeds {
         }
     }
 
+    /// Stops a container as the engine stops it, within its own stop timeout, and waits until it has stopped.
+    /// - Returns: whether there is such a container.
+    func stop(container id: String, of engine: String) async throws -> Bool {
+        try await source(of: engine).stop(id)
+    }
+
+    /// Starts a container; one that runs already is fine.
+    /// - Returns: whether there is such a container.
+    func start(container id: String, of engine: String) async throws -> Bool {
+        try await source(of: engine).start(id)
+    }
+
+    private func source(of engine: String) throws -> DockerSource {
+        guard let source = sources[engine] else { throw EngineError.unreachable("the engine is not configured") }
+        return source
+    }
+
     /// Stops all, and writes down what they said last.
     public func stop() {
         for tasks in feeds.values { for task in tasks { task.cancel() } }

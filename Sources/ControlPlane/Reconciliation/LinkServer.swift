@@ -33,6 +33,8 @@ public actor LinkServer {
         public var revision: UInt64
         public var diagnoses: [EdgeDiagnosis]
         public var telemetry: EdgeTelemetry?
+        /// When it said that.
+        public var heardAt: ContinuousClock.Instant?
         /// By rule, endpoint and listener.
         public var tallies = TallyBook()
         /// Of endpoints that something speaks against, by address.
@@ -268,6 +270,7 @@ public actor LinkServer {
             edges[number]?.bell.yield()
         case .telemetry(let telemetry):
             edges[number]?.report?.telemetry = telemetry
+            edges[number]?.report?.heardAt = .now
         case .tallies(let tallies):
             edges[number]?.report?.tallies.take(tallies)
         case .wake(let rules):

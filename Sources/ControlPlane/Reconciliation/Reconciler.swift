@@ -41,6 +41,10 @@ public actor Reconciler {
     public nonisolated let names: AsyncStream<Set<String>>
     private let namesOutput: AsyncStream<Set<String>>.Continuation
     private var wantedNames: Set<String>?
+    /// The containers that may sleep, at each change.
+    nonisolated let sleepPlans: AsyncStream<SleepPlan>
+    private let sleepPlansOutput: AsyncStream<SleepPlan>.Continuation
+    private var sleepPlan: SleepPlan?
 
     public init(
         parser: @escaping LabelParser, epoch: String = Reconciler.newEpoch(),
@@ -52,6 +56,7 @@ public actor Reconciler {
         self.localRoutes = localRoutes
         self.logger = logger
         self.publish = publish
+        (sleepPlans, sleepPlansOutput) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
         (names, namesOutput) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
@@ -99,6 +104,12 @@ public actor Reconciler {
         schedule()
     }
 
+    /// What stands in the way of containers that sleep.
+    public func take(sleepDiagnoses: [Diagnosis]) {
+        sources?.sleepDiagnoses = sleepDiagnoses
+        schedule()
+    }
+
     /// From now on sources that have said nothing count as empty. Before, nothing is published: an edge that is still
     /// serving from its last good snapshot would lose what those sources declare.
     public func stopWaiting() {
@@ -141,6 +152,10 @@ public actor Reconciler {
         let isComplete = silentEngines.isEmpty && outcome.names.allSatisfy { sources.resolutions[$0] != nil }
         if published == nil, isPatient, !isComplete { return }
         tell(outcome)
+        if outcome.sleep != sleepPlan {
+            sleepPlan = outcome.sleep
+            sleepPlansOutput.yield(outcome.sleep)
+        }
         guard outcome.content != published else { return }
         await publish(outcome.content, computing: began.duration(to: .now))
     }

@@ -155,6 +155,7 @@ struct RuleLinter {
             }
             if !endpoints.isEmpty { return (endpoints, nil) }
         }
+        if members.contains(where: \.isAsleep) { return ([], DesiredState.asleepNote) }
         let notes = members.map(\.note).filter { !$0.isEmpty }
         guard !notes.isEmpty else { return ([], "it has no endpoints") }
         let more = notes.count > notesLimit ? ", and \(notes.count - notesLimit) more" : ""

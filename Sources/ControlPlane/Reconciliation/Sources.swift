@@ -15,6 +15,8 @@ public struct Sources: Sendable {
     public var routes: LocalRoutes?
     /// What the supervisor could not do with the listeners.
     public var listenerDiagnoses: [Diagnosis]
+    /// What stands in the way of containers that sleep.
+    public var sleepDiagnoses: [Diagnosis] = []
 
     public init(
         file: ApplianceConfiguration, fileDiagnoses: [Diagnosis] = [], certificates: [LoadedCertificate] = [],

@@ -31,6 +31,13 @@ enum Metrics {
         readings.control.engines = await instruments.feeds.readings.map {
             Readings.Engine(name: $0.engine, isReachable: $0.isReachable, containers: $0.containers, events: $0.events)
         }
+        let sleep = await instruments.sleep.reading
+        readings.control.sleep.asleep = sleep.asleep
+        readings.control.sleep.sleeps = sleep.sleeps
+        readings.control.sleep.wakes = sleep.wakes
+        readings.control.sleep.stopFailures = sleep.stopFailures
+        readings.control.sleep.startFailures = sleep.startFailures
+        readings.control.sleep.wakeTimes = sleep.wakeTimes
         let usage = ProcessUsage.current() ?? ProcessUsage()
         readings.control.residentBytes = usage.residentBytes
         readings.control.processorMilliseconds = usage.processorMilliseconds
