@@ -190,12 +190,19 @@ struct WaitingLineTests {
                 }
                 let served = line.serve(now: now)
                 #expect(served == list.first?.who, "seed \(seed)")
-                if served != nil { old.append(list.removeFirst().seat) }
+                guard let served else { break }
+                old.append(list.removeFirst().seat)
+                // Nothing came of it: the first again, however many there are.
+                if Bool.random(using: &random) {
+                    let deadline = list.first?.deadline ?? .max
+                    list.insert((served, line.rejoin(served), deadline), at: 0)
+                }
             default:
                 line.patience = .random(in: 0...100, using: &random)
             }
             #expect(line.count == list.count && line.deadline == list.first?.deadline, "seed \(seed)")
         }
         #expect(line.count <= capacity)
+        #expect(line.leave(WaitingLine.Seat()) == false)
     }
 }

@@ -7,7 +7,10 @@ import TestKit
 
 /// The revisions of a world: endpoints come and go, limits and options change, and those who behave notice nothing.
 final class Configuration {
-    enum Age { case first, later }
+    enum Age { case first, later, outage }
+
+    /// Milliseconds for which requests of those who behave are held.
+    static let holdingTime = 10_000
 
     private let compiler = RouteCompiler(seed: 1)
     private let contexts = TLSContexts.build(certificates: [], assignments: [], policy: .intermediate, previous: nil).0
@@ -17,6 +20,12 @@ final class Configuration {
     init(_ plan: WorldPlan) { self.plan = plan }
 
     var listenerIndex: Int { compiler.listenerIndex(of: "web") }
+
+    private let holding = {
+        var holding = Holding()
+        holding.time = holdingTime
+        return holding
+    }()
 
     func settings(_ age: Age) -> Settings {
         var settings = Settings()
@@ -36,8 +45,9 @@ final class Configuration {
         func chance(_ one: Int, in all: Int) -> Bool { Int.random(in: 0..<all, using: &random) < one }
         var honest: [Host] = [[.honest1], [.honest1, .honest2], [.honest3, .honest1, .honest2]][
             Int.random(in: 0..<3, using: &random)]
-        if chance(1, in: 3) { honest.insert(.refusing, at: 0) }
-        if chance(1, in: 3) { honest.insert(.unreachable, at: 1) }
+        if age == .outage { honest = chance(1, in: 2) ? [] : [.refusing] }
+        if age != .outage, chance(1, in: 3) { honest.insert(.refusing, at: 0) }
+        if age != .outage, chance(1, in: 3) { honest.insert(.unreachable, at: 1) }
         let odd: [Host] = [[.odd1], [.odd2, .odd1], [.refusing, .odd2], []][
             Int.random(in: 0..<(age == .first ? 3 : 4), using: &random)]
         var options: RuleOptions?
@@ -54,7 +64,7 @@ final class Configuration {
         compiler.replaceAll(rules: [
             Rule(
                 name: "honest", hosts: ["site.test"], path: "/honest", endpoints: honest.map(\.endpoint),
-                options: options),
+                options: options, holding: plan.hasOutages ? holding : nil),
             Rule(name: "odd", hosts: ["site.test"], path: "/odd", endpoints: odd.map(\.endpoint), options: options),
         ])
         number += 1

@@ -77,11 +77,14 @@ struct WorldPlan {
     /// Upstreams end idle connections without a word. What was sent meanwhile can only be sent again when it has no
     /// body, so in such a world honest requests have none.
     var endsIdle: Bool
+    /// Now and then nobody serves those who behave, for less time than their requests are held.
+    var hasOutages: Bool
 
-    init(seed: UInt64) {
+    init(seed: UInt64, hasOutages: Bool = false) {
         self.seed = seed
+        self.hasOutages = hasOutages
         var random = SeededGenerator(seed: seed)
-        isPeaceful = seed % 4 == 0
+        isPeaceful = seed % 4 == 0 || hasOutages
         clientCount = Int.random(in: 10...40, using: &random)
         concurrency = Int.random(in: 2...10, using: &random)
         let all: [[CInt]] = [[4_096], [4_096, 16_384], [16_384, 65_536], [4_096, 65_536, 212_992], [212_992]]
@@ -90,6 +93,7 @@ struct WorldPlan {
         drainsEarly = !isPeaceful && Int.random(in: 0..<6, using: &random) == 0
         isShort = Int.random(in: 0..<6, using: &random) == 0
         endsIdle = Int.random(in: 0..<3, using: &random) == 0
+        if hasOutages { changeEvery = 200 }
     }
 }
 

@@ -1,5 +1,6 @@
 import Engine
 import Glibc
+import Telemetry
 import TestKit
 import Testing
 
@@ -33,6 +34,22 @@ struct SimulationTests {
             runs += 1
         }
         print("simulation: \(runs) seeds from \(first), nothing found")
+    }
+
+    @Test("endpoints vanish and return under load: everybody is served as long as requests are held")
+    func outages() throws {
+        var (outages, held): (Int, UInt64) = (0, 0)
+        for seed in 0..<(Self.number("KONTAINERS_SEEDS") ?? 24) {
+            let world = try World(WorldPlan(seed: seed, hasOutages: true))
+            let faults = try uncopied { try Day(world).faults }
+            #expect(faults.isEmpty, "seed \(seed): \(faults.joined(separator: "\n"))\n\(Day.summary(world))")
+            let tally = world.worker.tally
+            let (begun, served) = (tally.holding.held.current, tally.holding.served.current)
+            #expect(begun == served && tally.holding.now.current == 0, "seed \(seed)")
+            outages += world.outageCount
+            held += begun
+        }
+        #expect(outages > 24 && held > 24, "\(outages) outages, \(held) were held")
     }
 
     /// Days that once went wrong: a connection was taken from the pool in the turn in which its idle time ended.

@@ -36,6 +36,9 @@ final class World {
     var requestsSeen = 0
     /// Changes of the configuration so far.
     private(set) var changeCount = 0
+    /// Outages so far, and when the one under way ends.
+    private(set) var outageCount = 0
+    private var outageEnd: UInt64 = .max
     private(set) var turnCount = 0
     private(set) var peerTurnCount = 0
     /// Every decision and what came of it, folded into one number: two runs of a seed have the same.
@@ -176,7 +179,19 @@ final class World {
     }
 
     private func change() {
+        guard outageEnd == .max else { return }
         changeCount += 1
+        // The next outage begins when the one before is over, which a connect says.
+        let isOutage = plan.hasOutages && worker.heldRoutes.isEmpty && Bool.random(using: &random)
+        worker.inbox.post(.adopt(configuration.next(&random, isOutage ? .outage : .later)))
+        guard isOutage else { return }
+        outageCount += 1
+        let longest = UInt64(Configuration.holdingTime) * 4 / 5
+        outageEnd = simulation.now + UInt64.random(in: 0..<longest, using: &random) * Peer.millisecond
+    }
+
+    private func endOutage() {
+        outageEnd = .max
         worker.inbox.post(.adopt(configuration.next(&random, .later)))
     }
 
@@ -188,6 +203,7 @@ final class World {
             simulation.now += UInt64.random(in: 0..<60_000, using: &random)
             simulation.wall += 20_000
             if plan.changeEvery > 0, Int.random(in: 0..<plan.changeEvery, using: &random) == 0 { change() }
+            if simulation.now >= outageEnd { endOutage() }
             if plan.drainsEarly, planned.count < plan.clientCount / 3 { drain(seconds: 5) }
             let choice = Int.random(in: 0..<living.count + 1 + living.count / 2, using: &random)
             if choice < living.count {
@@ -219,6 +235,7 @@ final class World {
     /// To the next moment at which somebody has something to do. `false`: there is none.
     private func jump() throws -> Bool {
         var next = living.map(\.wakesAt).filter { $0 > simulation.now }.min() ?? .max
+        next = min(next, outageEnd)
         if rest > 0 { next = min(next, simulation.now + UInt64(rest) * Peer.millisecond) }
         guard next != .max else {
             guard let stuck = living.first else { return false }

@@ -67,10 +67,11 @@ extension Worker {
         heldRoutes[number]?.isRenewed = false
     }
 
-    /// A connect to an endpoint of the route came about: what outage it had is over.
+    /// A connect to an endpoint of the route came about: what outage it had is over. Not so where the endpoint is one
+    /// that the current revision has no more.
     @inline(never)
     func endOutage(_ number: UInt32) {
-        guard heldRoutes[number]?.outage != nil else { return }
+        guard heldRoutes[number]?.outage != nil, hasEndpoints(number) else { return }
         heldRoutes[number]?.outage = nil
         heldRoutes[number]?.pause = HeldRoute.firstPause
         releaseLine(number)
@@ -250,9 +251,7 @@ extension Worker {
             let route = old.route(id)
             guard route.isHolding, route.endpointCount > 0 else { continue }
             if new.contains(id), new.route(id).endpointCount > 0 { continue }
-            if heldRoutes[id.number]?.outage == nil {
-                heldRoutes[id.number, default: HeldRoute()].outage = loop.now
-            }
+            beginOutage(id.number, old.holding(of: route)?.time ?? 0)
         }
         for number in heldRoutes.keys.sorted() {
             let id = RouteID(number: number)
@@ -271,6 +270,17 @@ extension Worker {
                 tend(number, at: loop.now)
             }
         }
+    }
+
+    /// The route has lost its last endpoint. An outage that it has already goes on, unless it got an endpoint in it
+    /// that nobody has found to fail, or nobody has met it for its whole time.
+    private func beginOutage(_ number: UInt32, _ time: UInt64) {
+        if let route = heldRoutes[number], route.outage != nil, !route.isRenewed, loop.now &- route.noted < time {
+            return
+        }
+        heldRoutes[number, default: HeldRoute()].outage = loop.now
+        heldRoutes[number]?.noted = loop.now
+        heldRoutes[number]?.isRenewed = false
     }
 
     /// Whether the route has an endpoint in the one that it has not in the other.
