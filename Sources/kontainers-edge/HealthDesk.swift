@@ -12,7 +12,7 @@ final class HealthDesk {
     let tally = HealthTally()
     private let workers: [Inbox<WorkerMessage>]
     private let board: VerdictBoard
-    /// Connections that checks may keep open: one in four of all that the process may have.
+    /// Connections that checks may keep open: half of all that the process may have.
     private let idleLimit: Int
     private let report: @Sendable ([HealthNews]) -> Void
     private var checker: Inbox<HealthMessage>?
@@ -23,7 +23,7 @@ final class HealthDesk {
     ) {
         self.workers = workers.map(\.inbox)
         self.board = board
-        idleLimit = descriptors / 4
+        idleLimit = descriptors / 2
         self.report = report
     }
 

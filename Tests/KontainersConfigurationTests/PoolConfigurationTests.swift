@@ -113,4 +113,76 @@ struct PoolConfigurationTests {
         }
         #expect(labels(["kontainers.weight": "1001"]).rules.isEmpty)
     }
+
+    private static var check: HealthCheck {
+        get throws {
+            var check = HealthCheck()
+            (check.kind, check.path, check.host, check.method) = (.https, "/ready?deep=1", "app.test:8443", .head)
+            (check.expect, check.body, check.port) = (try StatusRanges("200-299,304"), "all is well", 9_000)
+            (check.interval, check.timeout, check.rise, check.fall, check.jitter) = (10_000, 500, 4, 5, 20)
+            return check
+        }
+    }
+
+    @Test("every field of a health check is read from the file")
+    func healthInFile() throws {
+        let (rules, codes) = read(
+            """
+                endpoint: 10.0.0.1:80
+                health:
+                  kind: https
+                  path: /ready?deep=1
+                  host: app.test:8443
+                  method: HEAD
+                  expect: 200-299,304
+                  body: all is well
+                  port: 9000
+                  interval: 10s
+                  timeout: 500ms
+                  rise: 4
+                  fall: 5
+                  jitter: 20
+            """)
+        #expect(codes == [])
+        var wanted = PoolOptions()
+        wanted.healthCheck = try Self.check
+        #expect(rules.first?.pool == wanted)
+    }
+
+    @Test("and from labels, beside what else the pool is told")
+    func healthInLabels() throws {
+        let fields = [
+            "kind": "https", "path": "/ready?deep=1", "host": "app.test:8443", "method": "HEAD",
+            "expect": "200-299,304", "body": "all is well", "port": "9000", "interval": "10s", "timeout": "500ms",
+            "rise": "4", "fall": "5", "jitter": "20",
+        ]
+        #expect(fields.count == Schema.health.fields.count)
+        let read = labels(
+            Dictionary(
+                uniqueKeysWithValues: fields.map { ("kontainers.health.\($0)", $1) } + [
+                    ("kontainers.pool.policy", "random")
+                ]))
+        #expect(read.diagnoses == [])
+        var wanted = PoolOptions()
+        wanted.healthCheck = try Self.check
+        wanted.policy = .random
+        #expect(read.rules.first?.pool == wanted)
+    }
+
+    @Test("true is a check with every standard, false none", arguments: [("true", HealthCheck()), ("false", nil)])
+    func healthSwitched(_ word: String, _ wanted: HealthCheck?) {
+        let (rules, codes) = read("    endpoint: 10.0.0.1:80\n    health: \(word)")
+        #expect(codes == [] && rules.first?.pool?.healthCheck == wanted)
+    }
+
+    @Test(
+        "what makes no sense is told",
+        arguments: [
+            ("expect: 2xx", "bad-status"), ("path: ready", "bad-health"), ("interval: 1ms", "*"),
+            ("kind: tcp, path: /x", "without-http"), ("kind: icmp", "*"), ("pathh: /x", "*"), ("port: 0", "*"),
+        ])
+    func healthMistakes(_ written: String, _ code: String) {
+        let (_, codes) = read("    endpoint: 10.0.0.1:80\n    health: { \(written) }")
+        #expect(codes.count == 1 && (code == "*" || codes.first == code), "\(codes)")
+    }
 }

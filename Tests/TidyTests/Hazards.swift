@@ -40,6 +40,7 @@ enum Hazards {
         "Sources/Protocols/TLS/Callbacks.swift": "OpenSSL calls back with the pointer it was given",
         "Sources/Protocols/TLS/Sealing.swift": "AES-256-GCM over arrays",
         "Sources/Protocols/TLS/ServedCertificate.swift": "owns an SSL_CTX",
+        "Sources/Protocols/TLS/TLSClientContext.swift": "owns an SSL_CTX",
         "Sources/Protocols/TLS/TLSPolicy.swift": "sets an SSL_CTX up",
         "Sources/Protocols/TLS/TLSSession.swift": "a handle on an SSL",
         "Sources/Protocols/TLS/TLSSession+Negotiated.swift": "reads what an SSL agreed on",

@@ -4,8 +4,15 @@ import Contract
 extension SectionReader {
     /// - Returns: `nil` when nothing was said.
     mutating func pool(_ fields: Fields) -> PoolOptions? {
-        guard let section = section("pool", of: fields) else { return nil }
+        let check = healthCheck(fields)
+        guard let section = section("pool", of: fields) else {
+            guard let check else { return nil }
+            var pool = PoolOptions()
+            pool.healthCheck = check
+            return pool
+        }
         var pool = PoolOptions()
+        pool.healthCheck = check
         if let policy = text("policy", of: section) {
             pool.policy = PoolOptions.Policy(rawValue: policy) ?? pool.policy
         }

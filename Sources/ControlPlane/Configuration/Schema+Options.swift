@@ -98,6 +98,9 @@ extension Schema {
         Field(
             "hold", .abbreviated(hold, by: "time"),
             says: "How long requests wait while none of its endpoints is ready."),
+        Field(
+            "health", .switchable(health), standard: "false", says: "How its endpoints are asked whether they are well."
+        ),
         Field("retries", .section(retries), says: "When a request is sent to a second endpoint."),
         Field("timeouts", .section(ruleTimeouts), says: "Waits of its own, in place of the edge's."),
         Field("stripPrefix", .text, says: "true (the rule's path) or a path: taken off in front for the upstream."),

@@ -49,6 +49,15 @@ enum PlainMetrics {
         entry("requests_held_given_up_total", "Requests that were held as long as they may be."),
         entry("waiting_pages_total", "Browsers that were shown a page while they waited."),
         entry("wakes_total", "Wishes for the containers of a rule."),
+        entry(
+            "health_endpoints_up", "health_endpoints", "verdict", "up", "Endpoints by what health checks find them."),
+        entry("health_endpoints_down", "health_endpoints", "verdict", "down"),
+        entry("health_endpoints_unknown", "health_endpoints", "verdict", "unknown"),
+        entry("health_check_connects_total", "Connections begun for health checks."),
+        entry("health_check_connections_open", "Connections of health checks that are open, kept ones too."),
+        entry("health_checks_reused_total", "Health checks on a connection that was kept."),
+        entry("health_checks_delayed_total", "Health checks that had to wait for others to end."),
+        entry("health_checks_without_room_total", "Endpoints that are more than can be checked."),
         entry("upstream_timeouts_total", "Endpoints that did not answer in time."),
         entry("upstream_aborts_total", "Endpoints that closed before their response was whole."),
         entry("upstream_malformed_total", "Responses that are not valid HTTP."),
@@ -82,6 +91,7 @@ enum PlainMetrics {
     /// Of the families that labels tell apart.
     static let families: [String: String] = [
         "answers_total": "Responses of the proxy's own making, by what they say.",
+        "health_checks_total": "Health checks by what they came to.",
         "exchanges_ended_total": "Exchanges by why they ended.",
     ]
 }

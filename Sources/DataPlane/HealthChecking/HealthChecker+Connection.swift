@@ -5,6 +5,7 @@ import Engine
 import HTTP1
 import Kernel
 import Routing
+import TLS
 import Telemetry
 
 // How a check is made: a connection, a request, an answer.
@@ -54,6 +55,11 @@ extension HealthChecker {
     func disconnect(_ index: Int, reset: Bool) {
         guard checks[index].socket >= 0 else { return }
         if checks[index].stage == .idle { idleCount -= 1 }
+        if let session = checks[index].session {
+            if !reset { session.shutdown() }
+            session.free()
+            checks[index].session = nil
+        }
         if reset { Socket.setReset(checks[index].socket) }
         Socket.close(checks[index].socket)
         if let buffer = checks[index].input { buffers.give(buffer) }
@@ -85,15 +91,15 @@ extension HealthChecker {
             case .connecting:
                 guard checks[index].isWritable else { return }
                 connected(index)
-            case .handshaking: return
+            case .handshaking:
+                guard shakeHands(index) else { return }
             case .sending:
                 guard checks[index].isWritable, send(index) else { return }
             case .reading, .draining:
                 guard checks[index].isReadable, receive(index) else { return }
             case .idle:
                 guard checks[index].isReadable else { return }
-                // Its end, or something that nobody asked for.
-                disconnect(index, reset: false)
+                listen(index)
             }
         }
     }
@@ -108,8 +114,51 @@ extension HealthChecker {
         case .tcp:
             disconnect(index, reset: true)
             finish(index, .passed)
-        case .http, .https: checks[index].stage = .sending
+        case .http: checks[index].stage = .sending
+        case .https: secureConnection(index)
         }
+    }
+
+    private func secureConnection(_ index: Int) {
+        let name = plans[checks[index].plan].plan.serverName
+        guard let secure,
+            let session = TLSSession.connect(secure, descriptor: checks[index].socket, host: name)
+        else {
+            disconnect(index, reset: true)
+            return finish(index, .undecided(Socket.outOfMemory))
+        }
+        checks[index].session = session
+        checks[index].stage = .handshaking
+    }
+
+    /// `false`: it must wait, or it is over.
+    private func shakeHands(_ index: Int) -> Bool {
+        guard let session = checks[index].session else { return false }
+        switch session.handshake() {
+        case .done:
+            checks[index].stage = .sending
+            // What came behind the handshake is inside already.
+            checks[index].isReadable = true
+            return true
+        case .wantsRead, .wantsWrite: return false
+        case .closed: broke(index, .closedEarly)
+        case .failed(let fault): broke(index, .handshakeFailed(fault.name))
+        }
+        return false
+    }
+
+    /// Nobody was asked anything, and something is there: the end, or what makes the connection unfit for another
+    /// check. Only TLS has things of its own to say in between (RFC 8446 §4.6).
+    private func listen(_ index: Int) {
+        if let session = checks[index].session {
+            let buffer = buffers.take(.normal)
+            defer { buffers.give(buffer) }
+            if case .wantsRead = session.read(into: buffer) {
+                checks[index].isReadable = false
+                return
+            }
+        }
+        disconnect(index, reset: false)
     }
 
     /// `false`: it must wait, or it is over.
@@ -124,7 +173,7 @@ extension HealthChecker {
         request.append(host.span)
         request.append(behind.span)
         request.consume(checks[index].sent)
-        switch Socket.send(checks[index].socket, request.readable) {
+        switch send(request.readable, index) {
         case .bytes(let count) where count < request.count:
             checks[index].sent += count
             return true
@@ -141,6 +190,27 @@ extension HealthChecker {
         return false
     }
 
+    private func send(_ bytes: Span<UInt8>, _ index: Int) -> Transfer {
+        guard let session = checks[index].session else { return Socket.send(checks[index].socket, bytes) }
+        return transfer(session.write(bytes))
+    }
+
+    private func receive(into buffer: Buffer, _ index: Int) -> Transfer {
+        guard let session = checks[index].session else { return Socket.receive(checks[index].socket, into: buffer) }
+        return transfer(session.read(into: buffer))
+    }
+
+    private func transfer(_ transfer: TLSTransfer) -> Transfer {
+        switch transfer {
+        case .bytes(let count): .bytes(count)
+        // Whichever it waits for: it is tried again with every event.
+        case .wantsRead, .wantsWrite: .wouldBlock
+        case .closed: .endOfStream
+        // Many servers end without a word of TLS; how a body ends is told by its head.
+        case .failed(let fault): fault.code == .truncated ? .endOfStream : .failed(Socket.protocolError)
+        }
+    }
+
     /// `false`: it must wait, or it is over.
     private func receive(_ index: Int) -> Bool {
         let buffer = checks[index].input ?? buffers.take(.normal)
@@ -152,10 +222,12 @@ extension HealthChecker {
             return false
         }
         let room = buffer.room
-        switch Socket.receive(checks[index].socket, into: buffer) {
+        switch receive(into: buffer, index) {
         case .bytes(let count):
             // What is less than there was room for is all there is, unless the end follows.
-            if count < room, !checks[index].peerFinished { checks[index].isReadable = false }
+            if count < room, !checks[index].peerFinished, checks[index].session == nil {
+                checks[index].isReadable = false
+            }
             let plan = plans[checks[index].plan].plan
             let taken = checks[index].response.read(buffer.readable, plan, into: &head)
             buffer.consume(taken)

@@ -6,8 +6,8 @@ import Telemetry
 // Who is told what: workers by way of whoever made the checker, people by the log, the metrics page by the tally.
 
 extension HealthChecker {
-    /// Changes that are told one by one in the log; of more that come together, only how many.
-    static let toldAtOnce = 32
+    /// Changes in a second that are told one by one in the log; of more, only how many there were.
+    static let toldEachSecond = 32
 
     /// Counts the endpoint where it belongs after `change`.
     func recount(_ index: Int, _ change: (inout Target) -> Void) {
@@ -34,6 +34,7 @@ extension HealthChecker {
 
     /// Tells what has changed since it was last told.
     func tell() {
+        if told.count > 0 { summarise() }
         guard !changed.isEmpty else { return }
         var news: [HealthNews] = []
         for index in changed {
@@ -47,7 +48,7 @@ extension HealthChecker {
                         verdict: EndpointVerdict(
                             number: target.id.number, identity: target.address.identity, isDown: isDown),
                         address: target.address.text, reason: isDown ? target.reason : ""))
-                if news.count <= Self.toldAtOnce { log(target, isDown) }
+                log(target, isDown)
             }
             if target.checks.isEmpty {
                 targetPlaces[target.address] = nil
@@ -55,16 +56,27 @@ extension HealthChecker {
             }
         }
         changed.removeAll(keepingCapacity: true)
-        guard !news.isEmpty else { return }
-        if news.count > Self.toldAtOnce {
+        if !news.isEmpty { report(news) }
+    }
+
+    /// Of a second that is over: what was not told one by one.
+    func summarise() {
+        guard loop.now &- told.since >= 1_000_000_000 else { return }
+        if told.untold > 0 {
             Log.write(
-                .warning, "health of many endpoints has changed", ("endpoints", "\(news.count)"),
-                ("down", "\(news.count { $0.verdict.isDown })"))
+                .warning, "health of many more endpoints has changed", ("endpoints", "\(told.untold)"),
+                ("down", "\(told.untoldDown)"))
         }
-        report(news)
+        told = Told(since: loop.now)
     }
 
     private func log(_ target: Target, _ isDown: Bool) {
+        guard told.count < Self.toldEachSecond else {
+            told.untold += 1
+            if isDown { told.untoldDown += 1 }
+            return
+        }
+        told.count += 1
         if isDown {
             Log.write(.warning, "an endpoint is down", ("endpoint", target.address.text), ("reason", target.reason))
         } else if target.checks.isEmpty {

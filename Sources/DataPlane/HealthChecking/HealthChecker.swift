@@ -41,6 +41,8 @@ public final class HealthChecker {
     var head = ResponseHead()
     var random: WeakRandom
     let report: ([HealthNews]) -> Void
+    /// Made for the first check with `https`.
+    lazy var secure = TLSClientContext()
     /// Connections that are kept for the next check.
     let idleLimit: Int
     var idleCount = 0
@@ -67,6 +69,7 @@ public final class HealthChecker {
     var expired: [UInt32] = []
     /// Targets about which there may be news.
     var changed: [Int] = []
+    var told = Told()
     var isStopped = false
 
     private static let bell = Token(index: .max, generation: 0)
@@ -135,6 +138,14 @@ public final class HealthChecker {
     private func closeAll() {
         for index in checks.indices { disconnect(index, reset: true) }
     }
+}
+
+/// What the log was told of changes in a second.
+struct Told {
+    var since: UInt64 = 0
+    var count = 0
+    var untold = 0
+    var untoldDown = 0
 }
 
 /// A way to check, and how many checks go by it.
@@ -209,4 +220,6 @@ struct Check {
     var response = CheckResponse()
     /// Held while bytes are in it.
     var input: Buffer?
+    /// With `https`, for as long as the connection is there.
+    var session: TLSSession?
 }

@@ -98,7 +98,7 @@ static void make_method(void) {
     }
 }
 
-SSL *wire_accept(SSL_CTX *contexts, int descriptor, const void *owner) {
+static SSL *wire_make(SSL_CTX *contexts, int descriptor, const void *owner) {
     pthread_once(&method_once, make_method);
     if (method == NULL) return NULL;
     struct wire *wire = calloc(1, sizeof *wire);
@@ -119,7 +119,23 @@ SSL *wire_accept(SSL_CTX *contexts, int descriptor, const void *owner) {
     }
     /* One reference serves both directions: the same BIO twice takes over just one. */
     SSL_set_bio(session, bio, bio);
-    SSL_set_accept_state(session);
+    return session;
+}
+
+SSL *wire_accept(SSL_CTX *contexts, int descriptor, const void *owner) {
+    SSL *session = wire_make(contexts, descriptor, owner);
+    if (session != NULL) SSL_set_accept_state(session);
+    return session;
+}
+
+SSL *wire_connect(SSL_CTX *context, int descriptor, const void *owner, const char *name) {
+    SSL *session = wire_make(context, descriptor, owner);
+    if (session == NULL) return NULL;
+    SSL_set_connect_state(session);
+    if (name != NULL && SSL_set_tlsext_host_name(session, name) != 1) {
+        SSL_free(session);
+        return NULL;
+    }
     return session;
 }
 

@@ -86,6 +86,10 @@ public enum Socket {
     /// Whether `errno` says that something of ours is used up, or local ports: not that the peer is at fault.
     public static func isShortage(_ code: CInt) -> Bool { isExhaustion(code) || code == EADDRNOTAVAIL }
 
+    /// `errno` for what goes wrong above the socket.
+    public static var outOfMemory: CInt { ENOMEM }
+    public static var protocolError: CInt { EPROTO }
+
     /// Begins to connect, with TCP_NODELAY set.
     public static func connect(to address: SocketAddress) -> Connecting {
         let socket = kl_socket_stream(CInt(address.family.rawValue))

@@ -21,7 +21,7 @@ public enum TLSTransfer: Equatable, Sendable {
     case failed(TLSFault)
 }
 
-/// The server's end of TLS on one descriptor.
+/// One end of TLS on one descriptor: a server's, or a client's (``connect(_:descriptor:host:)``).
 ///
 /// A trivial handle, free of reference counting, owned by one connection on one thread. ``free()`` is called exactly
 /// once, on that thread, before or after the descriptor is closed but never while a call is under way; nothing else may
@@ -30,7 +30,7 @@ public enum TLSTransfer: Equatable, Sendable {
 public struct TLSSession: Equatable, BitwiseCopyable {
     let session: OpaquePointer
 
-    private init(session: OpaquePointer) { unsafe self.session = session }
+    init(session: OpaquePointer) { unsafe self.session = session }
 
     public static func == (one: TLSSession, other: TLSSession) -> Bool { unsafe one.session == other.session }
 
@@ -51,7 +51,7 @@ public struct TLSSession: Equatable, BitwiseCopyable {
     public func free() {
         let owner = unsafe wire.pointee.owner
         unsafe SSL_free(session)
-        if let owner = unsafe owner { unsafe Unmanaged<TLSContexts>.fromOpaque(owner).release() }
+        if let owner = unsafe owner { unsafe Unmanaged<AnyObject>.fromOpaque(owner).release() }
     }
 
     /// Goes on with the handshake until it is done or must wait.

@@ -79,7 +79,7 @@ class Link:
             raise LinkFailure(f"the edge closed the Link ({failure}); its output says why, wanted it open") from failure
 
     def wait_for(self, name: str, timeout: float) -> dict[str, Any]:
-        """The next message of this name. Telemetry in between is dropped; anything else is a failure."""
+        """The next message of this name. Telemetry and opinions in between are dropped; anything else is a failure."""
         deadline = time.monotonic() + timeout
         while True:
             message = self._reader.next()
@@ -93,7 +93,7 @@ class Link:
                 self._reader.append(data)
             elif name in message:
                 return message[name]
-            elif not message.keys() & {"telemetry", "tallies"}:
+            elif not message.keys() & {"telemetry", "tallies", "opinions"}:
                 raise LinkFailure(f"found '{next(iter(message))}' from the edge, wanted '{name}': {message}")
 
     def wait_for_revision(self, epoch: str, revision: int, timeout: float) -> dict[str, Any]:

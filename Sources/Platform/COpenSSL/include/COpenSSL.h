@@ -43,6 +43,8 @@ struct wire {
 
 /* A session that accepts over `descriptor`, which is neither blocked on nor closed; NULL when out of memory. */
 SSL *wire_accept(SSL_CTX *contexts, int descriptor, const void *owner);
+/* The same, but it connects, and asks for the host `name` unless that is NULL. */
+SSL *wire_connect(SSL_CTX *context, int descriptor, const void *owner, const char *name);
 struct wire *wire_of(const SSL *session);
 
 /* MARK: macros as functions */
