@@ -138,7 +138,8 @@ extension Worker {
         if let remembered = exchanges[index].remembered { buffers.give(remembered) }
         releaseTrailers(index)
         releaseHeld(index)
-        if exchanges[index].hold.since != 0 { leaveHolding(index) }
+        let isMoved = exchanges[index].poolTable != exchanges[index].table
+        if isMoved || exchanges[index].hold.since != 0 { leaveHolding(index) }
         leavePool(index)
         releaseDeflater(index)
         let slot = Int(exchanges[index].table)

@@ -185,14 +185,19 @@ extension Worker {
         return true
     }
 
-    /// The exchange is the first in its line and looks for an upstream anew, in the current revision if its rule is
-    /// there.
+    /// The exchange is the first in its line.
     private func goOn(_ index: UInt32) {
         guard let head = exchanges[index].held.head else { preconditionFailure("a request without a head") }
         heldCount -= 1
         exchanges[index].hold.isInLine = false
         exchanges[index].held.head = nil
         exchanges[index].requestPhase = .streaming
+        lookAnew(index, head)
+    }
+
+    /// The exchange, of which nothing was sent or all of it may be sent again, looks for an upstream as if it had tried
+    /// none, in the current revision if its rule is there.
+    func lookAnew(_ index: UInt32, _ head: Buffer) {
         moveOn(index)
         let view = tables[Int(exchanges[index].poolTable)].view
         let route = view.route(RouteID(number: exchanges[index].route))

@@ -7,7 +7,8 @@ import Routing
 import Telemetry
 
 // Sending a request that failed at one endpoint to another of its pool: only what is idempotent (RFC 9110 §9.2.2), only
-// before the client has seen a byte, only from bytes that are still here, and within the route's budget.
+// before the client has seen a byte, only from bytes that are still here, and within the route's budget. A rule that
+// holds requests has one more to ask where there is no other: whoever comes after the endpoint that closed.
 
 extension Worker {
     /// Notes what the exchange's route allows, and what the request earns for those after it.
@@ -22,17 +23,24 @@ extension Worker {
     /// Whether the bytes of a request that was sent are worth keeping until the response begins.
     func keepsRequest(_ index: UInt32, _ upstream: UInt32) -> Bool {
         guard exchanges[index].method.isIdempotent else { return false }
-        return connections[upstream].isReused || exchanges[index].retries.sendsAgain && hasCandidate(index)
+        return connections[upstream].isReused
+            || exchanges[index].retries.sendsAgain && (hasCandidate(index) || mayAskAgain(index, .closed))
+    }
+
+    /// Whether the request may be sent once more although nobody else is there: its container was killed under it, and
+    /// another one is about to come.
+    private func mayAskAgain(_ index: UInt32, _ cause: RetryPolicy.Causes) -> Bool {
+        cause == .closed && holding(index) != nil
     }
 
     /// Sends the request to another endpoint if it may go there. `false`: nothing was changed.
     func retry(_ index: UInt32, after cause: RetryPolicy.Causes) -> Bool {
         let policy = exchanges[index].retries
         let exchange = exchanges[index]
+        let isAlone = !hasCandidate(index)
         guard !policy.causes.isDisjoint(with: cause), exchange.retryCount &+ 1 < policy.attempts,
             exchange.isReplayable, exchange.method.isIdempotent, exchange.interimCount == 0, !exchange.responseBegan,
-            hasCandidate(index),
-            connections[exchange.upstream].output != nil
+            !isAlone || mayAskAgain(index, cause), connections[exchange.upstream].output != nil
         else { return false }
         guard budgets[Int(exchange.route)].pay(now: loop.now) else {
             tally.retriesRefused.add()
@@ -50,7 +58,8 @@ extension Worker {
         exchanges[index].connected = 0
         exchanges[index].firstByte = 0
         tally.upstreamRetries.add()
-        takeUpstream(index, head, .pooledOrFresh)
+        // By itself it may be the same endpoint once more: if it is gone, the connect says so and the request is held.
+        if isAlone { lookAnew(index, head) } else { takeUpstream(index, head, .pooledOrFresh) }
         return true
     }
 
