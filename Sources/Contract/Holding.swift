@@ -7,7 +7,7 @@ public struct Holding: Equatable, Sendable, Encodable {
     /// minutes. Those that come later are answered at once.
     public var time = 10_000
     /// Exchanges that one worker holds for the rule, 1 to 100,000; those beyond are answered at once.
-    public var limit = 1_000
+    public var limit = 10_000
     /// Milliseconds, from its own arrival, that a request waits for the containers which it has control start; 0 to
     /// ten minutes, and 0: none are started.
     public var wake = 0

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Requests that wait, and containers that sleep, in the file and in labels")
 struct HoldConfigurationTests {
-    private static func holding(_ time: Int, limit: Int = 1_000, page: Int = 2_000) -> Holding {
+    private static func holding(_ time: Int, limit: Int = 10_000, page: Int = 2_000) -> Holding {
         var holding = Holding()
         (holding.time, holding.limit, holding.page) = (time, limit, page)
         return holding

@@ -9,7 +9,7 @@ extension Schema {
                 "time", .duration(Holding.timeRange), standard: "10s for containers, 0 for addresses",
                 says: "How long requests wait for a successor, from when the last endpoint went; 0: not at all."),
             Field(
-                "limit", .integer(Holding.limitRange), standard: "1000",
+                "limit", .integer(Holding.limitRange), standard: "10000",
                 says: "Requests of one worker that wait at once. Answer beyond: 503."),
             Field(
                 "page", .duration(Holding.timeRange), standard: "2s",
