@@ -131,6 +131,39 @@ struct HoldingChangeTests {
         }
     }
 
+    @Test("an endpoint that is killed with a request: what is idempotent is held for its successor, POST is not")
+    func killed() throws {
+        let port = try freePort()
+        let gate = try Signal()
+        let first = try ScriptedUpstream(at: "127.0.0.1:\(port)") { peer, _ in
+            _ = try peer.requestHead()
+            _ = gate.wait(Peer.patience)
+        }
+        try proxying(holding([first.endpoint])) { proxy throws in
+            let (getter, poster) = (try proxy.client(), try proxy.client())
+            try getter.send(get)
+            try poster.send("POST / HTTP/1.1\r\nHost: site.test\r\nContent-Length: 0\r\n\r\n")
+            try waitUntil("both are there") { first.openCount == 2 }
+            first.stop()
+            try waitUntil("it refuses") { (try? Peer(to: first.address)) == nil }
+            gate.give()
+            expect(try poster.response(), .upstreamClosed)
+            try proxy.waitUntilHeld(1)
+            let second = try ScriptedUpstream.saying("second", at: "127.0.0.1:\(port)")
+            #expect(try getter.response().text == "second")
+            getter.close()
+            poster.close()
+            _ = second
+        }
+    }
+
+    @Test("an endpoint that closes whatever it is asked is asked twice, not for as long as requests are held")
+    func alwaysCloses() throws {
+        let upstream = try ScriptedUpstream.earlyCloser()
+        try proxying(holding([upstream.endpoint])) { proxy throws in expect(try proxy.get(), .upstreamClosed) }
+        #expect(upstream.acceptedCount == 2)
+    }
+
     @Test("the old endpoint's last connection does not end the outage that its rule has begun")
     func lateConnect() throws {
         let upstream = try ScriptedUpstream.saying("x")

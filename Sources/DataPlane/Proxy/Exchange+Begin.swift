@@ -106,7 +106,7 @@ extension Worker {
             var candidates = Candidates(count: count, cursor: &cursors[route.id.index])
             exchanges[index].firstCandidate = UInt32(candidates.next() ?? 0)
         }
-        if count > 1 { planRetries(index, route, route.id) }
+        if count > 1 || route.isHolding { planRetries(index, route, route.id) }
         guard let head = forwardRequestHead(index) else { return answer(index, .headTooLarge) }
         appendWholeBody(index, to: head)
         let isWhole = exchanges[index].requestBody.isFinished
