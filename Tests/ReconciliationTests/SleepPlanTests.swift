@@ -31,6 +31,13 @@ struct SleepPlanTests {
         return holding
     }
 
+    /// While there is nobody to wait for but who is started.
+    private static var sleeping: Holding {
+        var holding = waking
+        holding.time = 0
+        return holding
+    }
+
     @Test("a container that runs is served, and its requests may wait for it")
     func running() {
         let outcome = Self.compute([container("web", 1, Self.sleepy)])
@@ -45,7 +52,7 @@ struct SleepPlanTests {
     func asleep(_ state: ContainerRecord.State) {
         let outcome = Self.compute([container("web", 1, Self.sleepy, state: state)])
         #expect(outcome.content.rules.map(\.note) == ["asleep: starts with the next request"])
-        #expect(outcome.content.rules.map(\.holding) == [Self.waking])
+        #expect(outcome.content.rules.map(\.holding) == [Self.sleeping])
         #expect(outcome.sleep.sleepers.map(\.condition) == [.asleep] && outcome.sleep.served.isEmpty)
     }
 
@@ -66,9 +73,19 @@ struct SleepPlanTests {
     @Test("one that we stop wakes as soon as it has stopped")
     func stopping() {
         let outcome = Self.compute([container("web", 1, Self.sleepy, stopping: true)])
-        #expect(outcome.content.rules.map(\.note) == ["web is stopping"])
-        #expect(outcome.content.rules.map(\.holding) == [Self.waking])
+        #expect(outcome.content.rules.map(\.note) == ["asleep: starts with the next request"])
+        #expect(outcome.content.rules.map(\.holding) == [Self.sleeping])
         #expect(outcome.sleep.sleepers.map(\.condition) == [.stopping])
+    }
+
+    @Test("beside one that runs, one that sleeps changes nothing; a successor is woken, whoever stopped the old one")
+    func beside() {
+        let asleep = container("web-2", 2, Self.sleepy, state: .exited)
+        #expect(
+            Self.compute([container("web-1", 1, Self.sleepy), asleep]).content.rules.map(\.holding) == [Self.waking])
+        var old = container("web-1", 1, Self.sleepy, stopping: true)
+        old.wasStoppedByHand = true
+        #expect(Self.compute([old, asleep]).content.rules.map(\.holding) == [Self.sleeping])
     }
 
     @Test("a container of several rules sleeps when the last of them lets it")

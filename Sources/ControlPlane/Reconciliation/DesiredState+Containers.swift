@@ -151,7 +151,7 @@ extension DesiredState {
         let condition = Sleeper.Condition(record)
         let wake = condition == .away || record.wasStoppedByHand == true ? 0 : rule.sleep?.wake ?? 0
         if case .down(let why) = readiness {
-            let isAsleep = condition == .asleep && wake > 0
+            let isAsleep = wake > 0 && (condition == .asleep || condition == .stopping)
             return (Member(order, nil, readiness, "\(record.name) \(why)", wake: wake, isAsleep: isAsleep), nil)
         }
         var wish = EndpointChoice.Wish(place: rule.place, rule: rule.name)

@@ -13,14 +13,15 @@ struct Linger {
 extension DesiredState {
     /// What becomes of a rule's requests while no endpoint is ready. Containers come and go, so their rules hold
     /// requests unless they say that they do not; an address is where it is.
-    /// - Parameter wake: milliseconds that they wait for containers that are started for them.
-    static func holding(_ declaration: RuleDeclaration, wake: Int = 0) -> Holding? {
+    static func holding(_ declaration: RuleDeclaration, _ members: [Member] = []) -> Holding? {
         var holding: Holding? =
             switch declaration.target {
             case .container: declaration.hold ?? Holding()
             case .addresses: declaration.hold
             }
-        holding?.wake = wake
+        holding?.wake = members.reduce(0) { max($0, $1.wake) }
+        // What sleeps is not being replaced: there is no successor to wait for before a start is asked for.
+        if members.contains(where: \.isAsleep), members.allSatisfy({ $0.endpoint == nil }) { holding?.time = 0 }
         guard let holding, holding.time > 0 || holding.wake > 0 else { return nil }
         return holding
     }

@@ -29,7 +29,7 @@ public struct DesiredState {
         let note: String
         /// Milliseconds that a request waits for its start; 0: it is not started for one.
         let wake: Int
-        /// A request starts it.
+        /// A request starts it, now or as soon as it has stopped.
         let isAsleep: Bool
 
         init(
@@ -56,7 +56,7 @@ public struct DesiredState {
             self.name = name
             self.declaration = declaration
             self.members = members
-            holding = DesiredState.holding(declaration, wake: members.reduce(0) { max($0, $1.wake) })
+            holding = DesiredState.holding(declaration, members)
         }
     }
 
