@@ -87,6 +87,7 @@ extension Breaker: Decodable {
         try values.read(.base, into: &base)
         try values.read(.longest, into: &longest)
         try values.read(.trials, into: &trials)
+        try values.read(.serverErrors, into: &serverErrors)
     }
 }
 

@@ -188,7 +188,7 @@ public struct Ejection: Equatable, Sendable, Encodable {
 /// When a pool refuses at once, and how much may be under way. 0 is no limit.
 public struct Breaker: Equatable, Sendable, Encodable {
     enum CodingKeys: String, CodingKey {
-        case connections, pending, inFlight, ratio, minimum, window, base, longest, trials
+        case connections, pending, inFlight, ratio, minimum, window, base, longest, trials, serverErrors
     }
 
     /// Of one endpoint and worker: open connections, exchanges that wait for one, exchanges that have one.
@@ -205,6 +205,8 @@ public struct Breaker: Equatable, Sendable, Encodable {
     public var longest = 60_000
     /// Exchanges that must end well until it closes, 1 to 100.
     public var trials = 3
+    /// Whether a response with a status of 500 to 599 is a failure, as no response is.
+    public var serverErrors = false
 
     public init() {}
 

@@ -18,7 +18,7 @@ final class Conductor {
         case workerEnded
         /// What active checks have found out about endpoints.
         case health([HealthNews])
-        case worker(WorkerNotice)
+        case told(WorkerNotice, by: Int)
     }
 
     private enum Source: UInt64 { case signals, inbox, channel, link }
@@ -42,6 +42,7 @@ final class Conductor {
     private let report: TelemetryReport
     private let health: HealthDesk
     private let opinions = OpinionBook()
+    private var workerOpinions = WorkerOpinions()
 
     init(_ options: Options) throws {
         self.options = options
@@ -67,8 +68,10 @@ final class Conductor {
         self.log = log
         let census = Census()
         let board = VerdictBoard()
-        workers = try (0..<start.workers).map { _ in
-            try Worker(log: log, settings: settings, census: census, board: board) { inbox.post(.worker($0)) }
+        workers = try (0..<start.workers).map { number in
+            try Worker(log: log, settings: settings, census: census, board: board) {
+                inbox.post(.told($0, by: number))
+            }
         }
         runningWorkers = workers.count
         health = HealthDesk(workers: workers, board: board, descriptors: descriptors) { inbox.post(.health($0)) }
@@ -181,9 +184,10 @@ final class Conductor {
     private func takeNotices() {
         for notice in inbox.takeAll() {
             switch notice {
-            case .worker(.wake(let rule)): wakes.note(rule, now: Clock.monotonic())
+            case .told(.wake(let rule), _): wakes.note(rule, now: Clock.monotonic())
             case .workerEnded: runningWorkers -= 1
             case .health(let news): opinions.note(news)
+            case .told(.endpoint(let notice), let worker): workerOpinions.take(notice, of: worker, into: opinions)
             case .adopted(let epoch, let revision, let diagnoses, let since):
                 Log.write(
                     .info, "serving", ("revision", "\(revision)"), ("rules", "\(state.ruleCount)"),

@@ -78,6 +78,32 @@ struct BreakerTests {
         #expect(breaker.phase == .halfOpen(out: 0, passed: 0))
     }
 
+    @Test("a policy that comes to want fewer trials than have passed leaves room for one more")
+    func fewerTrials() throws {
+        var breaker = CircuitBreaker()
+        try open(&breaker, now: 10)
+        let trial = try begin(&breaker, now: 500)
+        #expect(breaker.finish(trial, .answered, now: 500, policy: policy) == false)
+        let short = CircuitBreaker.Policy(trials: 1)
+        #expect(breaker.admits(now: 500, policy: short))
+        let admitted = breaker.admit(now: 500, policy: short)
+        let last = try #require(admitted)
+        #expect(breaker.admits(now: 500, policy: short) == false)
+        #expect(breaker.finish(last, .answered, now: 500, policy: short) == true)
+        #expect(breaker.phase == .closed)
+    }
+
+    @Test("what is reset forgets its passes")
+    func reset() throws {
+        var breaker = CircuitBreaker()
+        try open(&breaker, now: 10)
+        let trial = try begin(&breaker, now: 500)
+        breaker.reset()
+        #expect(breaker.phase == .closed)
+        #expect(breaker.finish(trial, .failed, now: 500, policy: policy) == false)
+        #expect(breaker.finish(.none, .failed, now: 500, policy: policy) == false)
+    }
+
     @Test(
         "whatever comes in whatever order: trials are limited, and none waits for ever",
         arguments: 1...60)

@@ -16,6 +16,12 @@ struct PoolConfigurationTests {
         pool.ejection?.consecutive = 3
         pool.ejection?.base = 5_000
         pool.ejection?.serverErrors = true
+        pool.slowStart = 30_000
+        pool.breaker = Breaker()
+        pool.breaker?.inFlight = 64
+        pool.breaker?.ratio = 40
+        pool.breaker?.base = 2_000
+        pool.breaker?.serverErrors = true
         return pool
     }
 
@@ -52,6 +58,8 @@ struct PoolConfigurationTests {
                   panic: 20
                   sticky: route
                   ejection: { consecutive: 3, base: 5s, serverErrors: true }
+                  slowStart: 30s
+                  breaker: { inFlight: 64, ratio: 40, base: 2s, serverErrors: true }
             """)
         #expect(codes == [])
         #expect(rules.first?.pool == Self.wanted)
@@ -67,7 +75,9 @@ struct PoolConfigurationTests {
         let fields = [
             "pool.policy": "hash", "pool.hashBy": "header:X-User", "pool.bound": "150", "pool.panic": "20",
             "pool.sticky": "route", "pool.ejection.consecutive": "3", "pool.ejection.base": "5s",
-            "pool.ejection.serverErrors": "true", "weight": "7", "tier": "2",
+            "pool.ejection.serverErrors": "true", "pool.slowStart": "30s", "pool.breaker.inFlight": "64",
+            "pool.breaker.ratio": "40", "pool.breaker.base": "2s", "pool.breaker.serverErrors": "true", "weight": "7",
+            "tier": "2",
         ]
         let short = labels(Dictionary(uniqueKeysWithValues: fields.map { ("kontainers.\($0)", $1) }))
         #expect(short.diagnoses == [])
@@ -95,7 +105,9 @@ struct PoolConfigurationTests {
             ("pool: { hashBy: path }", "without-hash"), ("pool: { bound: 120 }", "without-hash"),
             ("pool: { sticky: \"a b\" }", "bad-pool"), ("pool: { policy: hash, bound: 100 }", "out-of-range"),
             ("pool: { ejection: { base: 10m, longest: 1m } }", "bad-pool"),
-            ("pool: { ejection: { cap: 101 } }", "out-of-range"),
+            ("pool: { ejection: { cap: 101 } }", "out-of-range"), ("pool: { slowStart: 2h }", "out-of-range"),
+            ("pool: { breaker: { trials: 0 } }", "out-of-range"), ("pool: { breaker: off }", "wrong-type"),
+            ("pool: { breaker: { base: 10m, longest: 1m } }", "bad-pool"),
         ])
     func refused(_ pool: String, _ code: String) {
         let (rules, codes) = read("    endpoint: 10.0.0.1:80\n    \(pool)")

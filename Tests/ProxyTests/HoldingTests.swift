@@ -303,6 +303,7 @@ private final class Told: Sendable {
     func note(_ notice: WorkerNotice) {
         switch notice {
         case .wake(let rule): names.withLock { $0.append(rule) }
+        case .endpoint: break
         }
     }
 }

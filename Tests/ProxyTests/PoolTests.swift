@@ -7,31 +7,31 @@ import Testing
 @testable import Proxy
 
 /// One rule for `site.test` with these endpoints.
-private func balanced(_ endpoints: [Endpoint], _ change: (inout PoolOptions) -> Void = { _ in }) -> [Rule] {
+func balanced(_ endpoints: [Endpoint], _ change: (inout PoolOptions) -> Void = { _ in }) -> [Rule] {
     var pool = PoolOptions()
     change(&pool)
     return [Rule(name: "site", hosts: ["site.test"], endpoints: endpoints, pool: pool)]
 }
 
-private func sayings(_ count: Int) throws -> [ScriptedUpstream] {
+func sayings(_ count: Int) throws -> [ScriptedUpstream] {
     try (0..<count).map { try ScriptedUpstream.saying("\($0)") }
 }
 
 extension ScriptedUpstream {
-    fileprivate func endpoint(weight: Int = 1, tier: Int = 0) -> Endpoint {
+    func endpoint(weight: Int = 1, tier: Int = 0) -> Endpoint {
         Endpoint(address: address.description, weight: weight, tier: tier)
     }
 }
 
 extension TestProxy {
     /// How often each text was the answer.
-    fileprivate func counts(_ count: Int, _ path: String = "/", _ fields: String = "") throws -> [String: Int] {
+    func counts(_ count: Int, _ path: String = "/", _ fields: String = "") throws -> [String: Int] {
         var counts: [String: Int] = [:]
         for _ in 0..<count { counts[try get(path, fields).text, default: 0] += 1 }
         return counts
     }
 
-    fileprivate func get(_ path: String, _ fields: String) throws -> Message {
+    func get(_ path: String, _ fields: String) throws -> Message {
         try get(path, host: "site.test", fields)
     }
 }

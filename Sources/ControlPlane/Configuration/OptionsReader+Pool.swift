@@ -32,7 +32,9 @@ extension SectionReader {
         pool.bound = number("bound", of: section) ?? pool.bound
         pool.panic = number("panic", of: section) ?? pool.panic
         pool.sticky = text("sticky", of: section)
+        pool.slowStart = number("slowStart", of: section) ?? pool.slowStart
         pool.ejection = ejection(section)
+        pool.breaker = breaker(section)
         do {
             try pool.check()
         } catch {
@@ -66,6 +68,20 @@ extension SectionReader {
         }
         ejection.serverErrors = number("serverErrors", of: inner) == 1
         return ejection
+    }
+
+    private mutating func breaker(_ pool: Fields) -> Breaker? {
+        guard let section = section("breaker", of: pool) else { return nil }
+        var breaker = Breaker()
+        for (name, field) in [
+            ("connections", \Breaker.connections), ("pending", \.pending), ("inFlight", \.inFlight),
+            ("ratio", \.ratio), ("minimum", \.minimum), ("window", \.window), ("base", \.base),
+            ("longest", \.longest), ("trials", \.trials),
+        ] {
+            if let value = number(name, of: section) { breaker[keyPath: field] = value }
+        }
+        breaker.serverErrors = number("serverErrors", of: section) == 1
+        return breaker
     }
 
     /// The endpoints of a rule, each an address or a mapping that says more of it.

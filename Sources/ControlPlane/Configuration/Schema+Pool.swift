@@ -22,6 +22,35 @@ extension Schema {
                 "serverErrors", .boolean, standard: "false", says: "Whether statuses from 500 to 599 are failures."),
         ])
 
+    static let breaker = Section(
+        title: "breaker",
+        fields: [
+            Field(
+                "connections", .integer(0...1_000_000), standard: "0",
+                says: "Open connections of one worker to an endpoint; 0: as many as it takes."),
+            Field(
+                "pending", .integer(0...1_000_000), standard: "0",
+                says: "Connections being made by one worker to an endpoint; 0: as many as it takes."),
+            Field(
+                "inFlight", .integer(0...1_000_000), standard: "0",
+                says: "Requests of one worker at an endpoint; 0: as many as come."),
+            Field(
+                "ratio", .integer(0...100), standard: "0",
+                says: "Percent of failures in a window that open an endpoint's circuit; 0: none do."),
+            Field(
+                "minimum", .integer(1...1_000_000), standard: "20",
+                says: "Exchanges in a window without which its ratio says nothing."),
+            Field("window", .duration(100...3_600_000), standard: "10s", says: "Over which the ratio is taken."),
+            Field(
+                "base", .duration(100...3_600_000), standard: "5s",
+                says: "How long a circuit stays open; after a failed trial: twice as long."),
+            Field("longest", .duration(100...86_400_000), standard: "1m", says: "How long at the longest."),
+            Field(
+                "trials", .integer(1...100), standard: "3", says: "Requests that must end well until it closes."),
+            Field(
+                "serverErrors", .boolean, standard: "false", says: "Whether statuses from 500 to 599 are failures."),
+        ])
+
     static let pool = Section(
         title: "pool",
         fields: [
@@ -39,6 +68,10 @@ extension Schema {
                 "panic", .integer(0...100), standard: "0",
                 says: "Percent of usable endpoints below which a tier counts as gone."),
             Field("sticky", .text, says: "The name of a cookie that keeps a client with its endpoint."),
+            Field(
+                "slowStart", .duration(PoolOptions.slowStartRange), standard: "0s",
+                says: "In which an endpoint that is new, or back, grows into its weight."),
+            Field("breaker", .section(breaker), says: "Limits of each endpoint, and when it is left alone at once."),
             Field(
                 "ejection", .switchable(ejection), standard: "true",
                 says: "When an endpoint that fails is left alone for a while."),

@@ -43,6 +43,9 @@ public struct CircuitBreaker: Sendable, BitwiseCopyable, Equatable {
     /// Leave to begin an exchange; its end is told with it. One from before the circuit changed says nothing any more.
     public struct Pass: Sendable, BitwiseCopyable, Equatable {
         fileprivate var round: UInt32
+
+        /// No leave: no circuit ever has this round.
+        public static let none = Pass(round: .max)
     }
 
     public enum Outcome: Sendable, BitwiseCopyable, CaseIterable {
@@ -69,10 +72,32 @@ public struct CircuitBreaker: Sendable, BitwiseCopyable, Equatable {
             change(to: .halfOpen(out: 1, passed: 0))
             return Pass(round: round)
         case .halfOpen(let out, let passed):
-            guard out &+ passed < max(1, policy.trials) else { return nil }
+            guard Self.admitsTrial(out, passed, policy) else { return nil }
             phase = .halfOpen(out: out + 1, passed: passed)
             return Pass(round: round)
         }
+    }
+
+    /// Whether ``admit(now:policy:)`` would give a pass.
+    public func admits(now: UInt64, policy: Policy) -> Bool {
+        switch phase {
+        case .closed: true
+        case .open(let until): now >= until
+        case .halfOpen(let out, let passed): Self.admitsTrial(out, passed, policy)
+        }
+    }
+
+    /// One at least, should the policy have come to want fewer than have passed: else nothing would ever end it.
+    private static func admitsTrial(_ out: UInt32, _ passed: UInt32, _ policy: Policy) -> Bool {
+        out == 0 || out &+ passed < max(1, policy.trials)
+    }
+
+    /// Forgets what was counted: nobody breaks the circuit any more, or it is somebody else's. Passes that were given
+    /// say nothing any more.
+    public mutating func reset() {
+        window.clear()
+        reopened = 0
+        change(to: .closed)
     }
 
     /// An exchange has ended.
@@ -131,7 +156,7 @@ public struct CircuitBreaker: Sendable, BitwiseCopyable, Equatable {
 
     private mutating func change(to phase: Phase) {
         self.phase = phase
-        round &+= 1
+        round = round == .max - 1 ? 0 : round + 1
     }
 }
 

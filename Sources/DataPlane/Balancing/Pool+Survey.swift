@@ -28,6 +28,22 @@ extension Pool {
         state.tier = 0
     }
 
+    /// Why ``next(_:_:epoch:now:random:)`` found nobody, when it did not. Looks at every endpoint.
+    public func shortage(_ turn: Turn, _ state: PoolState) -> Shortage {
+        var isBroken = false
+        let first = PlanLayout.members
+        for start in stride(from: first, to: word(PlanLayout.tiers), by: PlanLayout.memberStride) {
+            let member = (start &- first) / PlanLayout.memberStride
+            let load = load(member)
+            guard weight(member) > 0, load.share > 0, !turn.has(member) else { continue }
+            if load.bars.isDisjoint(with: state.mask), load.inFlight >= load.inFlightLimit { return .full }
+            if load.bars.contains(.broken), !load.bars.contains(.draining) { isBroken = true }
+        }
+        if turn.metFull { return .full }
+        if turn.count > 0 { return .tried }
+        return isBroken ? .broken : .deserted
+    }
+
     /// In 256ths. An endpoint that is full for the moment is usable nevertheless.
     private func usableWeight(_ tier: Int, _ mask: EndpointLoad.Bars) -> UInt64 {
         var usable: UInt64 = 0

@@ -29,6 +29,18 @@ public struct Pool: ~Escapable {
         self.loads = loads
     }
 
+    /// Why there is nobody to try.
+    public enum Shortage: UInt8, Sendable, BitwiseCopyable {
+        /// Somebody could be chosen, had they not as much under way as they may: it is worth waiting for them.
+        case full
+        /// Whoever there is was tried.
+        case tried
+        /// The circuits of whoever there is are open.
+        case broken
+        /// There is nobody.
+        case deserted
+    }
+
     /// The endpoint to try next, by its number: never one that the turn has had.
     ///
     /// - Parameters:

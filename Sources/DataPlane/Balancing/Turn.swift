@@ -11,6 +11,8 @@ public struct Turn: Sendable, BitwiseCopyable {
     /// Whether the pinned endpoint was chosen: if not, whoever pins has to pin anew.
     public internal(set) var followedPin = false
     public private(set) var count: UInt8 = 0
+    /// One of those it had turned out to be full: it was not really tried.
+    public var metFull = false
     /// By their places in the plan, 16 bits each, the latest lowest.
     private var tried: (UInt64, UInt64) = (0, 0)
 

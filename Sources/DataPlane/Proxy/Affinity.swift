@@ -62,7 +62,7 @@ extension Worker {
         let route = view.route(RouteID(number: exchanges[index].route))
         let pool = view.pool(of: route)
         guard pool.isSticky else { return }
-        let identity = identities[Int(exchanges[index].endpoint)]
+        let identity = watches[Int(exchanges[index].endpoint)].identity
         guard identity != exchanges[index].turn.pinned else { return }
         output.append("Set-Cookie: ")
         output.append(view.stickyCookie(of: pool))

@@ -15,6 +15,8 @@ enum Answer: UInt8, CaseIterable {
     case queueTimeout
     case tooManyHeld
     case waiting
+    case poolFull
+    case circuitOpen
     case tooManyConnections
     case connectFailed
     case connectTimeout
@@ -43,7 +45,9 @@ enum Answer: UInt8, CaseIterable {
         case .notImplemented: 501
         case .versionNotSupported: 505
         case .noRoute: 404
-        case .noEndpoint, .overloaded, .poolBusy, .queueTimeout, .tooManyHeld, .waiting, .maintenance: 503
+        case .noEndpoint, .overloaded, .poolBusy, .queueTimeout, .tooManyHeld, .waiting, .poolFull, .circuitOpen,
+            .maintenance:
+            503
         case .connectFailed, .upstreamClosed, .upstreamMalformed: 502
         case .connectTimeout, .upstreamTimeout, .exchangeTimeout: 504
         case .loop: 508
@@ -68,6 +72,8 @@ enum Answer: UInt8, CaseIterable {
         case .queueTimeout: (.upstream, "no endpoint was free")
         case .tooManyHeld: (.upstream, "too many held")
         case .waiting: (.upstream, "waiting page")
+        case .poolFull: (.upstream, "endpoints full")
+        case .circuitOpen: (.upstream, "circuit open")
         case .tooManyConnections: (.client, "too many connections")
         case .connectFailed: (.upstream, "connect failed")
         case .connectTimeout: (.upstream, "connect timeout")
@@ -89,7 +95,7 @@ enum Answer: UInt8, CaseIterable {
     var retryAfter: UInt64 {
         switch self {
         case .noEndpoint, .overloaded: 5
-        case .poolBusy, .queueTimeout, .tooManyHeld, .waiting: 1
+        case .poolBusy, .queueTimeout, .tooManyHeld, .waiting, .poolFull, .circuitOpen: 1
         case .maintenance: 60
         // The bucket says when.
         case .rateLimited, .signInLimited: 0
@@ -119,6 +125,8 @@ enum Answer: UInt8, CaseIterable {
         case .queueTimeout: "Every endpoint of this site was busy for too long."
         case .tooManyHeld: "Too many requests wait for this site to come back."
         case .waiting: "This site is starting."
+        case .poolFull: "Every endpoint of this site is as busy as it may be."
+        case .circuitOpen: "This site failed too often and is left alone for a moment."
         case .tooManyConnections: "Your address has as many connections here as it may."
         case .connectFailed: "No endpoint of this site accepts connections."
         case .connectTimeout: "No endpoint of this site accepted a connection in time."

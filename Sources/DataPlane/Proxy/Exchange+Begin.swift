@@ -135,6 +135,7 @@ extension Worker {
 
     /// Leaves the exchange's slot. The connections have been seen to.
     func end(_ index: UInt32) {
+        if exchanges[index].pass != .none { giveBackPass(index, .neither) }
         if let remembered = exchanges[index].remembered { buffers.give(remembered) }
         releaseTrailers(index)
         releaseHeld(index)

@@ -1,3 +1,4 @@
+import Balancing
 import TLS
 import Telemetry
 import Bytes
@@ -22,6 +23,7 @@ extension Worker {
             guard pumpResponseHead(index) else { return }
             guard exchanges[index].responsePhase != .awaitingHead else { break }
             leavePool(index)
+            if exchanges[index].pass != .none { endTrial(index) }
             // What the client sent behind a request for an upgrade has waited for the answer.
             if exchanges[index].responsePhase == .tunnelling, !pumpRequest(index) { return }
             guard pumpResponse(index) else { return }

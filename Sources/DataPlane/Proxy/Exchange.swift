@@ -53,6 +53,9 @@ struct Exchange: BitwiseCopyable {
     /// Its way through the pool, where its route has a plan by which the endpoints are chosen.
     var turn = Turn()
     var hasPlan = false
+    /// Endpoints of its pool are to be asked for leave; and the leave of the one it has, where a circuit gave it.
+    var asksLeave = false
+    var pass = CircuitBreaker.Pass.none
 
     /// Bytes of the request head that still lie at the front of the client's input.
     var headBytes: UInt32 = 0

@@ -142,6 +142,10 @@ extension Worker {
     /// Looks after the routes for which it is time.
     @inline(never)
     func tendRoutes() {
+        if hasFreedEndpoint {
+            hasFreedEndpoint = false
+            for number in heldRoutes.keys.sorted() { noteFreed(number) }
+        }
         let routes = tended
         tended.removeAll(keepingCapacity: true)
         nextTend = .max
@@ -204,6 +208,7 @@ extension Worker {
         exchanges[index].attempts = 0
         exchanges[index].resentTo = Connection.nobody
         exchanges[index].hasPlan = route.hasPlan
+        exchanges[index].asksLeave = route.hasPlan && view.pool(of: route).asksLeave
         exchanges[index].turn = Turn(key: exchanges[index].turn.key, pinned: exchanges[index].turn.pinned)
         if exchanges[index].rules.contains(.retries) { exchanges[index].retries = options(index).retries }
         if !route.hasPlan {

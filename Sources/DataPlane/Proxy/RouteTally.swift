@@ -32,7 +32,7 @@ extension Worker {
     /// The exchange's endpoint took the connection and did not bring a whole response.
     func countFailure(_ index: UInt32) {
         tally.endpoints.add(.failures, of: exchanges[index].endpoint)
-        judge(index, failed: true)
+        judge(index, .failed)
     }
 
     func countHandshake(_ session: TLSSession) {

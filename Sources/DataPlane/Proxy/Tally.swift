@@ -73,6 +73,7 @@ public final class Tally: Sendable {
     let answers = InlineArray<48, Counter> { _ in Counter() }
     public let limits = LimitTally()
     public let holding = HoldingTally()
+    public let breakers = BreakerTally()
 
     public init() {}
 
@@ -127,8 +128,10 @@ public final class Tally: Sendable {
             ("limit_head_bytes_total", count(of: .headTooLarge)),
             ("limit_pending_per_pool_total", count(of: .poolBusy)),
             ("limit_held_total", count(of: .tooManyHeld)), ("waiting_pages_total", count(of: .waiting)),
+            ("requests_without_room_total", count(of: .poolFull)),
+            ("requests_refused_by_circuits_total", count(of: .circuitOpen)),
             ("tally_rows_lost_total", rules.lostCount &+ endpoints.lostCount &+ listeners.lostCount),
             ("tally_bytes", rules.byteCount &+ endpoints.byteCount &+ listeners.byteCount),
-        ] + timeouts.readings + limits.readings + holding.readings
+        ] + timeouts.readings + limits.readings + holding.readings + breakers.readings
     }
 }

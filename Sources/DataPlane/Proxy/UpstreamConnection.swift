@@ -50,22 +50,17 @@ extension Worker {
             }
             tally.upstreamConnectFailures.add()
             tally.endpoints.add(.connectFailures, of: endpoint.number)
-            judge(index, failed: true)
+            judge(index, .failed)
         }
-        let cause = causeOfFailure(index)
-        if hold(index, head, cause, hasTried: true) { return }
+        let scarcity = scarcity(index, view, route)
+        if let cause = Hold.Cause(scarcity), hold(index, head, cause, hasTried: true) { return }
         buffers.give(head)
-        answer(index, cause == .full ? .poolBusy : Answer(cause))
-    }
-
-    /// Why nobody was found.
-    private func causeOfFailure(_ index: UInt32) -> Hold.Cause {
-        if exchanges[index].attempts > 0 { return .refused }
-        // Of a pool that is not deserted all that are usable have as many exchanges as they may.
-        guard exchanges[index].hasPlan, pools[Int(exchanges[index].route)].condition != .deserted else {
-            return .noEndpoint
+        switch scarcity {
+        case .deserted: answer(index, .noEndpoint)
+        case .full: answer(index, .poolFull)
+        case .broken(let wait): answer(index, .circuitOpen, retryIn: wait)
+        case .tried: answer(index, .connectFailed)
         }
-        return .full
     }
 
     /// The next of a pool without a plan: each has its turn.
@@ -87,9 +82,7 @@ extension Worker {
         connections[upstream].exchange = index
         connections[upstream].output = head
         exchanges[index].upstream = upstream
-        loads[Int(connections[upstream].endpoint)].inFlight += 1
-        if exchanges[index].hasPlan { pools[Int(exchanges[index].route)].inFlight += 1 }
-        tally.endpoints.add(.inFlight, of: connections[upstream].endpoint)
+        enterEndpoint(index, connections[upstream].endpoint)
     }
 
     private enum Dialled {
@@ -133,6 +126,8 @@ extension Worker {
         tally.upstreamConnects.add()
         tally.endpoints.add(.connects, of: endpoint.number)
         tally.upstreamsOpen.add()
+        endpoints[endpoint.index].openCount += 1
+        endpoints[endpoint.index].connectingCount += 1
         return .begun(token.index)
     }
 
@@ -142,6 +137,7 @@ extension Worker {
             guard !readiness.isDisjoint(with: [.writable, .failed, .hungUp]) else { return }
             let exchange = connections[index].exchange
             guard Socket.takeError(connections[index].socket) == 0 else { return upstreamFailed(exchange, .refused) }
+            leaveConnecting(index)
             connections[index].phase = .exchanging
             connections[index].isWritable = true
             exchanges[exchange].connected = loop.now
@@ -173,9 +169,8 @@ extension Worker {
         let upstream = exchanges[index].upstream
         let head = connections[upstream].output
         connections[upstream].output = nil
-        loads[Int(connections[upstream].endpoint)].inFlight -= 1
-        if exchanges[index].hasPlan { pools[Int(exchanges[index].route)].inFlight -= 1 }
-        tally.endpoints.subtract(.inFlight, of: connections[upstream].endpoint)
+        leaveEndpoint(index, connections[upstream].endpoint)
+        if exchanges[index].pass != .none { giveBackPass(index, .neither) }
         exchanges[index].upstream = Connection.nobody
         if heldCount > 0 { noteFreed(exchanges[index].route) }
         closeUpstream(upstream)
@@ -186,9 +181,7 @@ extension Worker {
     func releaseUpstream(_ index: UInt32, canPool: Bool) {
         let upstream = exchanges[index].upstream
         guard upstream != Connection.nobody else { return }
-        loads[Int(connections[upstream].endpoint)].inFlight -= 1
-        if exchanges[index].hasPlan { pools[Int(exchanges[index].route)].inFlight -= 1 }
-        tally.endpoints.subtract(.inFlight, of: connections[upstream].endpoint)
+        leaveEndpoint(index, connections[upstream].endpoint)
         exchanges[index].upstream = Connection.nobody
         if heldCount > 0 { noteFreed(exchanges[index].route) }
         if canPool { poolOrClose(upstream) } else { closeUpstream(upstream) }
@@ -208,7 +201,7 @@ extension Worker {
         case .refused, .connectTimeout:
             tally.upstreamConnectFailures.add()
             tally.endpoints.add(.connectFailures, of: exchanges[index].endpoint)
-            judge(index, failed: true)
+            judge(index, .failed)
             if failure == .connectTimeout { tally.timeouts.count(.connect) }
             guard let head = detach(index) else { preconditionFailure("a connect without a request") }
             guard exchanges[index].retries.causes.contains(.connect), hasCandidate(index)

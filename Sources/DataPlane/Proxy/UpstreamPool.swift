@@ -58,10 +58,18 @@ extension Worker {
         }
     }
 
+    /// The connect is over, one way or another.
+    func leaveConnecting(_ index: UInt32) {
+        endpoints[Int(connections[index].endpoint)].connectingCount -= 1
+        endpointFreed(connections[index].endpoint)
+    }
+
     func closeUpstream(_ index: UInt32) { closeUpstream(index, wasPooled: connections[index].phase == .pooled) }
 
     private func closeUpstream(_ index: UInt32, wasPooled: Bool) {
         if wasPooled { unpool(index) }
+        if connections[index].phase == .connecting { leaveConnecting(index) }
+        endpoints[Int(connections[index].endpoint)].openCount -= 1
         release(index)
         tally.upstreamsOpen.subtract()
     }

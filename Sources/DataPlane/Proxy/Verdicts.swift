@@ -31,24 +31,25 @@ extension Worker {
         var isElsewhere = false
         for verdict in verdicts {
             let number = Int(verdict.number)
-            if number < identities.count, identities[number] == verdict.identity {
-                bar(number, verdict.isDown)
+            if number < watches.count, watches[number].identity == verdict.identity {
+                setUnhealthy(verdict.number, verdict.isDown)
             } else {
                 isElsewhere = true
             }
         }
         // Of another revision than this worker's, or of one that it has yet to adopt.
         if isElsewhere { readVerdicts() }
-        poolEpoch &+= 1
     }
 
     /// Brings every endpoint in line with the board.
     func readVerdicts() {
         let standing = board.standing
-        for number in loads.indices { bar(number, standing.contains(identities[number])) }
+        for number in watches.indices {
+            setUnhealthy(UInt32(number), standing.contains(watches[number].identity))
+        }
     }
 
-    private func bar(_ number: Int, _ isDown: Bool) {
-        if isDown { loads[number].bars.insert(.unhealthy) } else { loads[number].bars.remove(.unhealthy) }
+    private func setUnhealthy(_ number: UInt32, _ isDown: Bool) {
+        if isDown { bar(number, .unhealthy) } else { unbar(number, .unhealthy) }
     }
 }

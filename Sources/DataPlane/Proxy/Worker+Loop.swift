@@ -100,7 +100,7 @@ extension Worker {
             switch connections[index].role {
             case .client: clientTimedOut(index)
             case .upstream: upstreamTimedOut(index)
-            case .bell: readmitEjected()
+            case .bell: tendEndpoints()
             case .listener: break
             }
         }

@@ -24,12 +24,6 @@ public enum WorkerMessage: Sendable {
     case verdicts([EndpointVerdict])
 }
 
-/// What a worker tells the thread that keeps it supplied.
-public enum WorkerNotice: Sendable {
-    /// A request waits for containers of this rule.
-    case wake(rule: String)
-}
-
 /// All that one revision means to a worker; immutable and shared by all.
 public final class Revision: Sendable {
     public let table: RouteTable
@@ -85,7 +79,8 @@ public struct WorkerListener: Sendable {
 ///
 /// The path of a request runs through the extensions of this class, in reading order: `Worker+Loop`, `Listener`,
 /// `Admission`, `ProxyHeaders`, `ClientConnection`, `Exchange`, `Exchange+Begin`, `Rules`, `SigningIn`, `Hops`,
-/// `RequestForwarding`, `Trust`, `RequestBuffering`, `UpstreamConnection`, `UpstreamPool`, `Retrying`, `Holding`,
+/// `RequestForwarding`, `Trust`, `RequestBuffering`, `UpstreamConnection`, `Balancing`, `Breaking`,
+/// `Ejecting`, `SlowStarting`, `EndpointWatch`, `UpstreamPool`, `Retrying`, `Holding`,
 /// `Exchange+Pump`, `Waits`, `HalfClosed`, `Relay`, `Trailers`, `ResponseForwarding`, `Compressing`,
 /// `CompressedRelay`, `Answering`, `Account` with its parts, `RouteTally`.
 public final class Worker {
@@ -116,12 +111,17 @@ public final class Worker {
     /// By route number, as the cursors: a change of the rule's options or endpoints fills none. A number that goes to
     /// another rule brings at most one budget's savings with it.
     var budgets: [RetryBudget] = []
-    /// By endpoint number: what choosing goes by; the state of ejection; whose it is.
+    /// By endpoint number: what choosing goes by; what else was learned.
     var loads: [EndpointLoad] = []
-    var ejections: [OutlierEjection] = []
-    var identities: [UInt64] = []
-    /// Endpoints that are ejected, by number.
-    var ejected: [UInt32] = []
+    var watches: [EndpointWatch] = []
+    /// Numbers of endpoints of which something is due: see ``tendEndpoints()``.
+    var tendedEndpoints: [UInt32] = []
+    /// When the first of it is, by the monotonic clock.
+    var endpointsDue = UInt64.max
+    /// A revision was adopted before: endpoints that come from now on are new.
+    var knowsEndpoints = false
+    /// An endpoint could take another exchange, should one wait for it.
+    var hasFreedEndpoint = false
     /// By route number, of those with a plan.
     var pools: [PoolState] = []
     /// Another one whenever the bars of any endpoint have changed.
@@ -136,8 +136,6 @@ public final class Worker {
     var heldCount = 0
     var tended: [UInt32] = []
     var nextTend: UInt64 = .max
-    /// Tells the edge's main thread; must not block.
-    let notify: @Sendable (WorkerNotice) -> Void
     /// Clients with something to do that no event will announce: a request that came behind another, for instance.
     var resumable: [Token] = []
     var expired: [UInt32] = []
@@ -164,6 +162,7 @@ public final class Worker {
     var provenSecrets = ProvenSecrets()
     var deflaters = DeflaterPool()
 
+    let notify: @Sendable (WorkerNotice) -> Void
     let log: AccessLogSink
     var writesRecords = true
     var recordFormat = AccessLog.Format.json
@@ -237,6 +236,9 @@ struct EndpointState: BitwiseCopyable {
     /// The most recently used pooled connection: reused first, so that the others can grow old and go.
     var firstPooled = Connection.nobody
     var pooledCount: UInt32 = 0
+    /// Its connections, idle ones and those that are being made too; and the latter alone.
+    var openCount: UInt32 = 0
+    var connectingCount: UInt32 = 0
 }
 
 struct ListenerState {

@@ -16,6 +16,8 @@ let nobody = UInt32.max
     @usableFromInline var endpoints = 0
     /// One bit for each endpoint number that is in a pool of this table.
     @usableFromInline var presence = 0
+    /// ``EndpointTerms`` by endpoint number.
+    var terms = 0
     /// ``RouteOptions``
     @usableFromInline var options = 0
     /// ``RoutePool``

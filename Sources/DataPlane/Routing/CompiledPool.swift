@@ -5,6 +5,8 @@ import Contract
 struct CompiledPool: Sendable {
     let plan: PoolPlan
     private(set) var record = RoutePool()
+    /// For each of its endpoints.
+    private(set) var terms = EndpointTerms()
     private(set) var text: [UInt8] = []
 
     var wordCount: Int { plan.words.count }
@@ -75,6 +77,25 @@ struct CompiledPool: Sendable {
             minimum: UInt32(ejection.minimum), window: UInt64(ejection.window) * 1_000_000,
             base: UInt64(ejection.base) * 1_000_000, longest: UInt64(ejection.longest) * 1_000_000,
             capPercent: UInt32(ejection.cap))
+        if let breaker = options.breaker { add(breaker) }
+        terms.slowStart = UInt32(options.slowStart)
+    }
+
+    private mutating func add(_ breaker: Breaker) {
+        func limit(_ count: Int) -> UInt32 { count == 0 ? .max : UInt32(count) }
+        record.congestion = Congestion(
+            inFlight: limit(breaker.inFlight), connections: limit(breaker.connections),
+            pending: limit(breaker.pending))
+        // An exchange has one connection: whoever may have no more of these may not have more of those.
+        terms.inFlightLimit = min(record.congestion.inFlight, record.congestion.connections)
+        record.breaks = breaker.ratio > 0
+        record.breaksOnServerErrors = breaker.serverErrors
+        terms.breaks = record.breaks
+        record.breaker = CircuitBreaker.Policy(
+            ratioPercent: UInt32(breaker.ratio), minimum: UInt32(breaker.minimum),
+            window: UInt64(breaker.window) * 1_000_000, base: UInt64(breaker.base) * 1_000_000,
+            longest: UInt64(breaker.longest) * 1_000_000, trials: UInt32(breaker.trials))
+        record.asksLeave = record.breaks || breaker.connections > 0 || breaker.pending > 0
     }
 
     private mutating func place(_ name: String) -> TextPlace {

@@ -13,6 +13,14 @@ public struct RoutePool: Sendable, BitwiseCopyable {
     public var countsServerErrors = false
     public var ejection = OutlierEjection.Policy()
     public var queue = RouteQueue(nil)
+    /// Whether failures open the circuit of an endpoint; and whether statuses from 500 on are such failures.
+    public var breaks = false
+    public var breaksOnServerErrors = false
+    public var breaker = CircuitBreaker.Policy()
+    /// Of one endpoint and worker. Choosing sees to what is in flight (``EndpointTerms``).
+    public var congestion = Congestion()
+    /// Whether an endpoint has to be asked for leave before an exchange goes to it.
+    public var asksLeave = false
     var planStart: UInt32 = 0
     var planCount: UInt32 = 0
     var keyName = TextPlace()
@@ -21,7 +29,35 @@ public struct RoutePool: Sendable, BitwiseCopyable {
     init() {}
 }
 
+/// What the rules of a table ask for one endpoint. Where several have it in their pools, it gets the least exchanges
+/// and the most time that any of them says.
+public struct EndpointTerms: Sendable, BitwiseCopyable, Equatable {
+    /// Exchanges of one worker that it may have at once, of those whose pools have a plan.
+    public var inFlightLimit = UInt32.max
+    /// Milliseconds in which it grows into its weight.
+    public var slowStart: UInt32 = 0
+    /// Whether failures open its circuit.
+    public var breaks = false
+
+    /// Nothing.
+    public static let none = EndpointTerms()
+
+    init() {}
+
+    mutating func tighten(_ other: EndpointTerms) {
+        inFlightLimit = min(inFlightLimit, other.inFlightLimit)
+        slowStart = max(slowStart, other.slowStart)
+        breaks = breaks || other.breaks
+    }
+}
+
 extension RouteView {
+    /// What is asked for an endpoint of this table.
+    public func terms(of id: EndpointID) -> EndpointTerms {
+        precondition(contains(id), "an endpoint of another table")
+        return terms(id.number)
+    }
+
     /// The pool of a route that has a plan.
     public func pool(of route: Route) -> RoutePool {
         precondition(route.hasPlan, "a route without a plan")

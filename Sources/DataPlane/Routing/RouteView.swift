@@ -141,6 +141,7 @@ extension RouteView {
     func binding(_ index: UInt32) -> Binding { unsafe read(header.pointee.bindings, index) }
     func farListener(_ index: UInt32) -> UInt32 { unsafe read(header.pointee.farListeners, index) }
 
+    func terms(_ index: UInt32) -> EndpointTerms { unsafe read(header.pointee.terms, index) }
     func balanced(_ index: UInt32) -> RoutePool { unsafe read(header.pointee.balanced, index) }
     func held(_ index: UInt32) -> RouteHolding { unsafe read(header.pointee.holdings, index) }
     func boundary(_ index: UInt32) -> AddressBoundary { unsafe read(header.pointee.boundaries, index) }

@@ -65,6 +65,7 @@ struct TableWriter {
         header.pools = section(EndpointID.self, pools)
         header.endpoints = section(EndpointRecord.self, endpoints)
         header.presence = section(UInt64.self, (endpoints + 63) / 64)
+        header.terms = section(EndpointTerms.self, endpoints)
         header.hostSlots = section(Slot.self, slots)
         header.pathSlots = section(Slot.self, slots)
         header.hosts = section(HostRecord.self, bindings)
@@ -92,7 +93,9 @@ struct TableWriter {
         self.hashing = hashing
         arena.fill(0xff, from: header.routes, to: header.pools)
         arena.copy(records.span.extracting(first: endpoints), at: header.endpoints)
-        arena.fill(0, from: header.presence, to: header.hostSlots)
+        arena.fill(0, from: header.presence, to: header.terms)
+        let terms = [EndpointTerms](repeating: EndpointTerms(), count: endpoints)
+        arena.copy(terms.span, at: header.terms)
         arena.fill(0xff, from: header.hostSlots, to: header.hosts)
         arena.fill(0xff, from: header.transports, to: header.options)
     }
@@ -124,6 +127,13 @@ struct TableWriter {
         for endpoint in endpoints {
             let word = arena.load(UInt64.self, at: header.presence, endpoint.index >> 6)
             arena.store(word | 1 << UInt64(endpoint.index & 63), at: header.presence, endpoint.index >> 6)
+        }
+        if let terms = rule.pool?.terms, terms != EndpointTerms() {
+            for endpoint in endpoints {
+                var all = arena.load(EndpointTerms.self, at: header.terms, endpoint.index)
+                all.tighten(terms)
+                arena.store(all, at: header.terms, endpoint.index)
+            }
         }
         let far = UInt32(farCount)
         arena.copy(farListeners.span, at: header.farListeners, farCount)

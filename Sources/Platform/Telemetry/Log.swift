@@ -9,6 +9,10 @@ public enum Log {
     /// Writes one line; values with spaces or quotes are quoted, control bytes escaped. From any thread; not for the
     /// path of a request.
     public static func write(_ level: Level, _ message: StaticString, _ fields: (String, String)...) {
+        write(level, message, fields)
+    }
+
+    public static func write(_ level: Level, _ message: StaticString, _ fields: [(String, String)]) {
         var line = "\(stamp(Clock.wall())) \(level.rawValue) edge: \(message)"
         for (key, value) in fields { line += " \(key)=\(quoted(value))" }
         line += "\n"

@@ -1,0 +1,30 @@
+public import Telemetry
+
+/// What one worker counts of limits, circuits and slow starts of endpoints. What a request was answered for is counted
+/// by answer (``Tally/count(of:)``).
+public struct BreakerTally: ~Copyable, Sendable {
+    /// Circuits that opened, again where a trial failed; that closed; that are not closed now.
+    public let opened = Counter()
+    public let closed = Counter()
+    public let circuitsOpen = Counter()
+    /// Exchanges that were let through to find out whether a circuit may close.
+    public let trials = Counter()
+    /// Choices that passed an endpoint over, because as many connections were open or were being made as may.
+    public let passedForConnections = Counter()
+    public let passedForPending = Counter()
+    /// Endpoints that began with a part of their weight; that are growing now.
+    public let slowStarts = Counter()
+    public let slowStarting = Counter()
+
+    init() {}
+
+    var readings: [(name: String, value: UInt64)] {
+        [
+            ("circuits_opened_total", opened.current), ("circuits_closed_total", closed.current),
+            ("circuits_open", circuitsOpen.current), ("circuit_trials_total", trials.current),
+            ("limit_endpoint_connections_total", passedForConnections.current),
+            ("limit_endpoint_pending_total", passedForPending.current),
+            ("endpoint_slow_starts_total", slowStarts.current), ("endpoints_starting_slowly", slowStarting.current),
+        ]
+    }
+}
