@@ -135,6 +135,7 @@ if !dataPlaneAlone {
     let nioHTTP: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
     let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
     let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+    let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
     let x509: Target.Dependency = .product(name: "X509", package: "swift-certificates")
     let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
     let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -156,7 +157,8 @@ if !dataPlaneAlone {
                 lifecycle, nio, nioPosix,
             ])
         + module(
-            "Management", on: .ControlPlane, uses: ["Contract", "Telemetry", hummingbird, httpTypes, logging, nio],
+            "Management", on: .ControlPlane,
+            uses: ["Contract", "Telemetry", hummingbird, hummingbirdCore, httpTypes, logging, nio],
             testedWith: [httpClient, nioPosix, nioHTTP])
         + module("Supervision", on: .ControlPlane, uses: ["Contract", "KontainersConfiguration", "Kernel", logging])
 
@@ -166,9 +168,13 @@ if !dataPlaneAlone {
             dependencies: [
                 "KontainersConfiguration", "Docker", "Reconciliation", "Certificates", "Management", "Supervision",
                 "Contract", "Kernel",
-                arguments, logging, lifecycle, signals,
+                arguments, logging, lifecycle, signals, httpClient, nio, nioHTTP,
             ],
             path: "Sources/kontainers", swiftSettings: house),
+        .testTarget(
+            name: "CommandTests",
+            dependencies: ["kontainers", "Management", "Reconciliation", "Contract", "Docker", "TestKit", arguments],
+            swiftSettings: house),
         .testTarget(
             name: "ApplianceTests", dependencies: ["TestKit", "Kernel"], exclude: ["Clients"], swiftSettings: house),
     ]

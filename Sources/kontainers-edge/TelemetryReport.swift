@@ -48,6 +48,7 @@ final class TelemetryReport {
     /// Held while its names are in use, so that none of its numbers is given to others.
     private var table: RouteTable?
     private var nextTable: RouteTable?
+    private var departures = Departures()
     private var isFirst = true
     private var lastRound: UInt64 = 0
     /// A round has begun and some rows were not looked at.
@@ -106,10 +107,13 @@ final class TelemetryReport {
     private func beginRound(_ state: EdgeState) {
         if let new = nextTable, new !== table {
             gone.rules += rows[.rule, default: Rows()].rename(new.routeNames)
-            gone.endpoints += rows[.endpoint, default: Rows()].rename(new.endpointNames)
+            departures.follow(new, after: table)
             table = new
         }
         nextTable = nil
+        if let names = departures.names(inFlight: { self.read(.endpoint, $0)?[.inFlight] ?? 0 }) {
+            gone.endpoints += rows[.endpoint, default: Rows()].rename(names)
+        }
         rows[.listener]?.names = state.listeners.map {
             (UInt32(truncatingIfNeeded: state.listenerIndex(of: $0.name)), $0.name)
         }

@@ -1,10 +1,10 @@
 /// Finds what was probably meant by a word that is not known.
-enum Suggestion {
+public enum Suggestion {
     /// Longer words are not compared: a distance takes time in the product of both lengths.
     static let wordLimit = 64
 
     /// The nearest of `known`, or `nil` when none is near enough to be worth a question.
-    static func nearest(to word: String, among known: [String]) -> String? {
+    public static func nearest(to word: String, among known: [String]) -> String? {
         let written = Array(word.lowercased().unicodeScalars)
         guard !written.isEmpty, written.count <= wordLimit else { return nil }
         var best: (word: String, distance: Int)?
@@ -52,12 +52,12 @@ enum Suggestion {
 }
 
 /// Words of others, made safe to print: in quotes, without control characters, and short.
-enum Shown {
+public enum Shown {
     static let scalarLimit = 80
 
-    static func quoted(_ text: String) -> String { "\"\(plain(text))\"" }
+    public static func quoted(_ text: String) -> String { "\"\(plain(text))\"" }
 
-    static func plain(_ text: String) -> String {
+    public static func plain(_ text: String) -> String {
         var shown = ""
         var count = 0
         for scalar in text.unicodeScalars {

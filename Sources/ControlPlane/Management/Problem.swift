@@ -3,7 +3,7 @@ import Hummingbird
 import NIOCore
 
 /// What went wrong with a request to the management plane, as a document (RFC 9457).
-struct Problem {
+struct Problem: Error {
     var status: HTTPResponse.Status
     var detail: String
     /// For 405: what the place does answer (RFC 9110 §15.5.6).
@@ -47,7 +47,7 @@ struct ProblemMiddleware<Context: RequestContext>: RouterMiddleware {
             return try await next(request, context)
         } catch let error as HTTPError where error.status == .notFound {
             let path = request.uri.path
-            if let methods = places[path] {
+            if let methods = places.first(where: { Self.matches(path, $0.key) })?.value {
                 let names = methods.map(\.rawValue).joined(separator: ", ")
                 return Problem(
                     status: .methodNotAllowed, detail: "found \(request.method.rawValue); wanted one of: \(names)",
@@ -61,5 +61,12 @@ struct ProblemMiddleware<Context: RequestContext>: RouterMiddleware {
         } catch let error as HTTPError {
             return Problem(status: error.status, detail: error.body ?? error.status.reasonPhrase).response
         }
+    }
+
+    /// Whether a path is at a place, whose parts in braces stand for any.
+    private static func matches(_ path: String, _ place: String) -> Bool {
+        let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+        let wanted = place.split(separator: "/", omittingEmptySubsequences: false)
+        return parts.count == wanted.count && zip(parts, wanted).allSatisfy { $0 == $1 || $1.hasPrefix("{") }
     }
 }

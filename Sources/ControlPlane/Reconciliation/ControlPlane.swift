@@ -53,6 +53,9 @@ public struct ControlPlane: Service {
         public let reconciler: Reconciler
         public let feeds: EngineFeeds
         public let sleep: SleepWatch
+        public let overrides: OverrideKeeper
+        /// Control's own folder; `nil` when there is none.
+        public let folder: String?
         /// As it was when control started.
         public let configuration: ApplianceConfiguration
     }
@@ -98,8 +101,11 @@ public struct ControlPlane: Service {
         let reconciler = Reconciler(parser: readers.labels, logger: logger) { await link.publish($0) }
         let line = SupervisorLine(logger: logger)
         let resolver = NameResolver(logger: logger)
-        let feeds = EngineFeeds(folder: keptFolder(), logger: logger) { await reconciler.take($0) }
+        let folder = keptFolder()
+        let feeds = EngineFeeds(folder: folder, logger: logger) { await reconciler.take($0) }
         let sleep = SleepWatch(feeds: feeds, link: link, logger: logger)
+        let overrides = OverrideKeeper(folder: folder, reconciler: reconciler, link: link, logger: logger)
+        await overrides.load()
 
         @Sendable func take(_ news: FileSource.News) async {
             let listeners = news.configuration.listeners.filter(\.isServed)
@@ -128,7 +134,8 @@ public struct ControlPlane: Service {
                 group.addTask {
                     await manage(
                         Instruments(
-                            link: link, reconciler: reconciler, feeds: feeds, sleep: sleep,
+                            link: link, reconciler: reconciler, feeds: feeds, sleep: sleep, overrides: overrides,
+                            folder: folder,
                             configuration: first.configuration))
                 }
                 group.addTask {

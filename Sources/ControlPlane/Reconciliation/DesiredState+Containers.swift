@@ -152,7 +152,11 @@ extension DesiredState {
         let wake = condition == .away || record.wasStoppedByHand == true ? 0 : rule.sleep?.wake ?? 0
         if case .down(let why) = readiness {
             let isAsleep = wake > 0 && (condition == .asleep || condition == .stopping)
-            return (Member(order, nil, readiness, "\(record.name) \(why)", wake: wake, isAsleep: isAsleep), nil)
+            return (
+                Member(
+                    order, nil, readiness, "\(record.name) \(why)", name: record.name, container: record.id, wake: wake,
+                    isAsleep: isAsleep), nil
+            )
         }
         var wish = EndpointChoice.Wish(place: rule.place, rule: rule.name)
         if case .container(_, let port, let network) = rule.target {
@@ -167,7 +171,8 @@ extension DesiredState {
         var endpoint = choice.endpoint
         endpoint?.weight = rule.share.weight
         endpoint?.tier = rule.share.tier
-        return (Member(order, endpoint, readiness, choice.endpoint == nil ? choice.reason : "", wake: wake), choice)
+        let note = choice.endpoint == nil ? choice.reason : ""
+        return (Member(order, endpoint, readiness, note, name: record.name, container: record.id, wake: wake), choice)
     }
 
     /// Equal kind, hosts, path and listeners make one pool.

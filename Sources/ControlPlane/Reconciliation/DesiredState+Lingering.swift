@@ -68,7 +68,7 @@ extension DesiredState {
         lingering.values.sorted { $0.name < $1.name }.map { linger in
             Candidate(
                 linger.name, linger.declaration,
-                [Member("", nil, .down("was removed"), "its containers were removed")])
+                [Member("", nil, .down("was removed"), "its containers were removed", name: "")])
         }
     }
 

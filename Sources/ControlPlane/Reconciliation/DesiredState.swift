@@ -16,6 +16,10 @@ public struct DesiredState {
         /// When it is to be computed again though no source has news.
         public var nextChange: ContinuousClock.Instant?
         var sleep = SleepPlan()
+        /// What the rules were made of, before overrides.
+        var candidates: [Candidate] = []
+        /// The names of the rules that containers declare, by pool.
+        var poolNames: [String: String] = [:]
     }
 
     // Both are references, because there may be thousands of them and they are passed on several times.
@@ -27,14 +31,18 @@ public struct DesiredState {
         let readiness: Readiness
         /// Why there is no endpoint, or why it is not ready.
         let note: String
+        /// The container's name, or the endpoint as the file has it.
+        let name: String
+        /// The container's id.
+        let container: String?
         /// Milliseconds that a request waits for its start; 0: it is not started for one.
         let wake: Int
         /// A request starts it, now or as soon as it has stopped.
         let isAsleep: Bool
 
         init(
-            _ order: String, _ endpoint: Endpoint?, _ readiness: Readiness, _ note: String, wake: Int = 0,
-            isAsleep: Bool = false
+            _ order: String, _ endpoint: Endpoint?, _ readiness: Readiness, _ note: String, name: String,
+            container: String? = nil, wake: Int = 0, isAsleep: Bool = false
         ) {
             self.order = order
             self.endpoint = endpoint
@@ -42,6 +50,8 @@ public struct DesiredState {
             self.note = note
             self.wake = wake
             self.isAsleep = isAsleep
+            self.name = name
+            self.container = container
         }
     }
 
@@ -84,15 +94,19 @@ public struct DesiredState {
 
         var candidates = fileCandidates(sources, &outcome)
         candidates += containerCandidates(sources, isMoved: isMoved, now, &outcome)
+        let overrides = sources.overrides.settled(on: poolNames)
         var linter = RuleLinter(listeners: outcome.content.listeners, certificates: sources.certificates)
         for candidate in candidates {
-            if let rule = linter.compile(candidate, &outcome.diagnoses) { outcome.content.rules.append(rule) }
+            if let rule = linter.compile(candidate, overrides.of(candidate.name), &outcome.diagnoses) {
+                outcome.content.rules.append(rule)
+            }
         }
         // Behind all others, because nothing that is there is to wait for what is gone; and without a word.
         var unsaid: [Diagnosis] = []
         for candidate in lingeringCandidates() {
-            if let rule = linter.compile(candidate, &unsaid) { outcome.content.rules.append(rule) }
+            if let rule = linter.compile(candidate, nil, &unsaid) { outcome.content.rules.append(rule) }
         }
+        (outcome.candidates, outcome.poolNames) = (candidates, poolNames)
         outcome.content.rules.sort { $0.name < $1.name }
         outcome.sleep = sleepPlan(sources, &outcome)
         outcome.nextChange = lingering.values.map(\.until).min()
@@ -152,7 +166,8 @@ public struct DesiredState {
             let order = String(index)
             return Member(
                 String(repeating: "0", count: max(0, 6 - order.count)) + order,
-                address.map { Endpoint(address: $0, name: text, weight: share.weight, tier: share.tier) }, .ready, note)
+                address.map { Endpoint(address: $0, name: text, weight: share.weight, tier: share.tier) }, .ready, note,
+                name: text)
         }
         guard let (host, port) = Self.hostAndPort(text) else {
             outcome.diagnoses.append(
@@ -195,7 +210,7 @@ public struct DesiredState {
             if let diagnosis = choice?.diagnosis { outcome.diagnoses.append(diagnosis) }
             return [member]
         }
-        return [Member(wanted, nil, .down("does not exist"), "\(wanted) does not exist")]
+        return [Member(wanted, nil, .down("does not exist"), "\(wanted) does not exist", name: wanted)]
     }
 
     /// `name:80`, `192.0.2.1:80`, `[2001:db8::1]:80`.

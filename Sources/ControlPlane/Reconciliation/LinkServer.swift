@@ -30,6 +30,7 @@ public actor LinkServer {
     public struct EdgeReport: Sendable {
         public var pid: Int32
         public var workers: Int
+        public var epoch: String
         public var revision: UInt64
         public var diagnoses: [EdgeDiagnosis]
         public var telemetry: EdgeTelemetry?
@@ -39,6 +40,9 @@ public actor LinkServer {
         public var tallies = TallyBook()
         /// Of endpoints that something speaks against, by address.
         public var opinions: [String: EndpointOpinion] = [:]
+        /// The revision that it served when it began the round of tallies that is under way, and the last whole one.
+        var underWay: UInt64?
+        var counted: UInt64?
     }
 
     /// What is known of the edges, for whoever wants to read their numbers.
@@ -253,7 +257,7 @@ public actor LinkServer {
             guard version == LinkVersion.current else { throw LinkFault.version(version) }
             edges[number]?.position = .init(epoch: epoch, revision: revision)
             edges[number]?.report = EdgeReport(
-                pid: pid, workers: workers, revision: revision, diagnoses: [], telemetry: nil)
+                pid: pid, workers: workers, epoch: epoch, revision: revision, diagnoses: [], telemetry: nil)
             logger.info(
                 "edge is connected",
                 metadata: ["workers": "\(workers)", "epoch": "\(epoch.prefix(32))", "revision": "\(revision)"])
@@ -269,7 +273,7 @@ public actor LinkServer {
             edges[number]?.awaited = []
             edges[number]?.bell.yield()
         case .telemetry(let telemetry):
-            edges[number]?.report?.telemetry = telemetry
+            edges[number]?.report?.take(telemetry)
             edges[number]?.report?.heardAt = .now
         case .tallies(let tallies):
             edges[number]?.report?.tallies.take(tallies)
@@ -291,7 +295,7 @@ public actor LinkServer {
             metadata["took"] = "\(sent.sentAt.duration(to: .now))"
         }
         edge.awaited.removeAll { $0.revision <= revision }
-        edge.report?.revision = revision
+        edge.report?.acknowledge(epoch, revision)
         logger.info("edge serves the revision", metadata: metadata)
         for diagnosis in diagnoses where edge.report?.diagnoses.contains(diagnosis) == false {
             logger.warning(

@@ -22,6 +22,12 @@ public actor Reconciler {
     private var desired: DesiredState
     private var sources: Sources?
     private var engines: [String: EngineState] = [:]
+    private var overrides = Overrides()
+    private var overridesSerial: UInt64 = 0
+    /// Of the overrides that the newest desired state has.
+    private var computedSerial: UInt64 = 0
+    private var candidates: [DesiredState.Candidate] = []
+    private var poolNames: [String: String] = [:]
     public private(set) var revision: UInt64 = 0
     /// How often the desired state was computed.
     public private(set) var computations: UInt64 = 0
@@ -110,6 +116,26 @@ public actor Reconciler {
         schedule()
     }
 
+    /// What commands say of endpoints. Of two, the one with the higher serial holds, in whichever order they come.
+    public func take(_ overrides: Overrides, serial: UInt64) {
+        guard serial > overridesSerial else { return }
+        self.overrides = overrides
+        overridesSerial = serial
+        schedule()
+    }
+
+    /// The first published revision known to have the overrides of this serial; `nil` while none has.
+    public func revision(with serial: UInt64) -> UInt64? {
+        published != nil && computedSerial >= serial ? revision : nil
+    }
+
+    /// Which endpoints there are; `nil` before the first revision. Linear in their number.
+    public var roster: Roster? {
+        published.map { published in
+            Roster(candidates, published: Set(published.rules.map(\.name)), poolNames: poolNames, overrides)
+        }
+    }
+
     /// From now on sources that have said nothing count as empty. Before, nothing is published: an edge that is still
     /// serving from its last good snapshot would lose what those sources declare.
     public func stopWaiting() {
@@ -141,6 +167,8 @@ public actor Reconciler {
         guard var sources else { return }
         let began = ContinuousClock.now
         computations += 1
+        let serial = overridesSerial
+        sources.overrides = overrides
         sources.engines = sources.file.dockerEndpoints.compactMap { engines[$0.text] }
         sources.routes = localRoutes()
         let outcome = desired.compute(sources, now: .now)
@@ -156,8 +184,9 @@ public actor Reconciler {
             sleepPlan = outcome.sleep
             sleepPlansOutput.yield(outcome.sleep)
         }
-        guard outcome.content != published else { return }
-        await publish(outcome.content, computing: began.duration(to: .now))
+        (candidates, poolNames) = (outcome.candidates, outcome.poolNames)
+        if outcome.content != published { await publish(outcome.content, computing: began.duration(to: .now)) }
+        computedSerial = serial
     }
 
     /// Computes again at that time, even if nobody has news by then.

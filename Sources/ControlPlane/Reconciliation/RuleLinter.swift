@@ -26,7 +26,9 @@ struct RuleLinter {
         servesTLS = listeners.contains { $0.wireProtocol == .https }
     }
 
-    mutating func compile(_ candidate: DesiredState.Candidate, _ diagnoses: inout [Diagnosis]) -> Rule? {
+    mutating func compile(
+        _ candidate: DesiredState.Candidate, _ overrides: Overrides.OfRule?, _ diagnoses: inout [Diagnosis]
+    ) -> Rule? {
         let declaration = candidate.declaration
         var rule = Rule(name: candidate.name, path: declaration.path)
         guard let listeners = knownListeners(candidate, &diagnoses) else { return nil }
@@ -36,8 +38,10 @@ struct RuleLinter {
         (rule.tls, rule.certificate) = security(candidate, rule.hosts, &diagnoses)
         rule.options = declaration.options
         rule.pool = declaration.pool
-        rule.holding = candidate.holding
-        (rule.endpoints, rule.note) = Self.pool(candidate.members)
+        let members = overrides?.applied(to: candidate.members) ?? candidate.members
+        // Who takes everything out wants nobody to wait for it.
+        rule.holding = overrides?.drainsAll(candidate.members) == true ? nil : candidate.holding
+        (rule.endpoints, rule.note) = Self.pool(members)
         return rule
     }
 

@@ -17,11 +17,13 @@ public struct Sources: Sendable {
     public var listenerDiagnoses: [Diagnosis]
     /// What stands in the way of containers that sleep.
     public var sleepDiagnoses: [Diagnosis] = []
+    /// What commands say of endpoints.
+    public var overrides: Overrides
 
     public init(
         file: ApplianceConfiguration, fileDiagnoses: [Diagnosis] = [], certificates: [LoadedCertificate] = [],
         resolutions: [String: Resolution] = [:], engines: [EngineState] = [], routes: LocalRoutes? = nil,
-        listenerDiagnoses: [Diagnosis] = []
+        listenerDiagnoses: [Diagnosis] = [], overrides: Overrides = Overrides()
     ) {
         self.file = file
         self.fileDiagnoses = fileDiagnoses
@@ -30,6 +32,7 @@ public struct Sources: Sendable {
         self.engines = engines
         self.routes = routes
         self.listenerDiagnoses = listenerDiagnoses
+        self.overrides = overrides
     }
 }
 

@@ -6,7 +6,7 @@ public import Kernel
 ///     DIR               the supervisor's; others may pass, not look (0711), when they run as other users; else 0700
 ///     DIR/machine.key   32 random bytes (0600): private keys in the edge's last good snapshot are sealed under it
 ///     DIR/lock          held while a supervisor lives, with its pid inside
-///     DIR/control       control's own (0700)
+///     DIR/control       control's own (0700), with the socket on which it takes orders (0600)
 ///     DIR/edge          the edge's own (0700); the edge starts in it
 ///     DIR/run           the Link's socket (0711; the socket itself 0600, the edge's)
 public struct DataFolder: Sendable {

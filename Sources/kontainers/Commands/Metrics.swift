@@ -6,12 +6,10 @@ import Reconciliation
 
 /// Joins the management plane to what it tells of.
 enum Metrics {
-    static func serve(_ logger: Logger) -> ControlPlane.Manage {
-        { instruments in
-            let address = instruments.configuration.management
-            guard address != "off" else { return }
-            await ManagementServer(address: address, logger: logger) { await readings(instruments) }.run()
-        }
+    static func serve(_ instruments: ControlPlane.Instruments, _ logger: Logger) async {
+        let address = instruments.configuration.management
+        guard address != "off" else { return }
+        await ManagementServer(address: address, logger: logger) { await readings(instruments) }.run()
     }
 
     private static func readings(_ instruments: ControlPlane.Instruments) async -> Readings {
