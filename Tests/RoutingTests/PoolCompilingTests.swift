@@ -111,7 +111,7 @@ struct HoldingCompilingTests {
         #expect(found[0]?.time == 1_000_000 && found[0]?.limit == 2)
         #expect(found[0]?.wake == 3_000_000 && found[0]?.page == 4_000_000)
         #expect(found[1] == nil)
-        #expect(found[2]?.time == 10_000_000_000 && found[2]?.limit == 1_000 && found[2]?.wake == 0)
+        #expect(found[2]?.time == 10_000_000_000 && found[2]?.limit == 10_000 && found[2]?.wake == 0)
         #expect(table.name(of: RouteID(number: 2)) == "c" && table.name(of: RouteID(number: 9)) == nil)
         compiler.remove(["a", "c"])
         #expect(!compiler.build(revision: 2, epoch: "").0.view.isHolding)
