@@ -157,13 +157,6 @@ struct HoldingChangeTests {
         }
     }
 
-    @Test("an endpoint that closes whatever it is asked is asked twice, not for as long as requests are held")
-    func alwaysCloses() throws {
-        let upstream = try ScriptedUpstream.earlyCloser()
-        try proxying(holding([upstream.endpoint])) { proxy throws in expect(try proxy.get(), .upstreamClosed) }
-        #expect(upstream.acceptedCount == 2)
-    }
-
     @Test("the old endpoint's last connection does not end the outage that its rule has begun")
     func lateConnect() throws {
         let upstream = try ScriptedUpstream.saying("x")

@@ -1,5 +1,6 @@
 import Contract
 import Kernel
+import Telemetry
 import TestKit
 import Testing
 
@@ -31,12 +32,42 @@ struct KilledEndpointTests {
         }
     }
 
-    @Test("a request under which it always closes is not sent a third time")
+    @Test("a request under which it always closes is sent four times, the later ones after a pause")
     func alwaysCloses() throws {
         let upstream = try closing(first: .max)
         try proxying(holding([upstream.endpoint])) { proxy throws in
+            let began = Clock.monotonic()
             expect(try proxy.ask(request("GET")), .upstreamClosed)
-            #expect(upstream.acceptedCount == 2)
+            #expect(Clock.monotonic() - began >= 2 * Worker.resendPause)
+            #expect(upstream.acceptedCount == Int(Worker.sendLimit))
+            #expect(proxy.look { $0.heldRoutes.isEmpty })
+        }
+    }
+
+    @Test("what closes more than once while it dies is asked again after a pause, and holds nobody else up")
+    func dying() throws {
+        let upstream = try closing(first: 2)
+        try proxying(holding([upstream.endpoint])) { proxy throws in
+            let client = try proxy.client()
+            try client.send(request("GET"))
+            try proxy.waitUntilHeld(1)
+            #expect(try proxy.ask(request("POST")).text == "again")
+            #expect(try client.response().text == "again")
+            #expect(upstream.acceptedCount == 4)
+            #expect(proxy.tally.holding.served.current == 1)
+        }
+    }
+
+    @Test("a client that goes in the pause takes its request along")
+    func clientGoes() throws {
+        let upstream = try closing(first: .max)
+        try proxying(holding([upstream.endpoint])) { proxy throws in
+            let client = try proxy.client()
+            try client.send(request("GET"))
+            try proxy.waitUntilHeld(1)
+            client.reset()
+            try waitUntil("nobody is held") { proxy.tally.holding.now.current == 0 }
+            #expect(upstream.acceptedCount < Int(Worker.sendLimit))
         }
     }
 

@@ -115,7 +115,7 @@ extension Worker {
             return tend(number, at: loop.now)
         }
         switch cause {
-        case .none: return
+        case .none, .closed: return
         case .noEndpoint where !hasEndpoints(number):
             guard let holding = holding(index), holding.wake > 0 else { return }
             // What has just gone is being replaced, most likely: starting it would be in somebody's way.

@@ -27,6 +27,8 @@ struct Hold: BitwiseCopyable {
         case noEndpoint, refused, connectTimeout
         /// Every endpoint has as many exchanges as it may.
         case full
+        /// Its only endpoint closed under it more than once: it asks again after a pause, on its own and in no line.
+        case closed
     }
 
     /// Not ``Cause/none`` until it has a connection, also while it tries to get one.
@@ -72,15 +74,30 @@ extension Worker {
         exchanges[index].held.head = head
         exchanges[index].requestPhase = .held
         (exchanges[index].chosen, exchanges[index].connected) = (0, 0)
-        let client = exchanges[index].client
-        if isFirst {
-            releaseInputIfEmpty(client)
-            exchanges[index].hold.since = loop.now
-            if connections[client].peerFinished { askHalfClosed(index) }
-        }
+        if isFirst { beginHolding(index) }
         setHoldDeadline(index)
         planNextTry(index, cause, hasTried: hasTried)
         return true
+    }
+
+    /// Holds an exchange whose request may be sent again, for so many nanoseconds; then it looks for an upstream anew.
+    func holdBack(_ index: UInt32, _ head: Buffer, for pause: UInt64) {
+        if exchanges[index].hold.cause == .none { countHeld(index, .closed) }
+        exchanges[index].hold.cause = .closed
+        exchanges[index].hold.until = loop.now &+ pause
+        exchanges[index].held.head = head
+        exchanges[index].requestPhase = .held
+        (exchanges[index].chosen, exchanges[index].connected) = (0, 0)
+        if exchanges[index].hold.since == 0 { beginHolding(index) }
+        setHoldDeadline(index)
+    }
+
+    /// The exchange is held for the first time.
+    private func beginHolding(_ index: UInt32) {
+        let client = exchanges[index].client
+        releaseInputIfEmpty(client)
+        exchanges[index].hold.since = loop.now
+        if connections[client].peerFinished { askHalfClosed(index) }
     }
 
     /// How requests of the exchange's route are held, as its endpoints' revision says.
@@ -95,7 +112,7 @@ extension Worker {
         let since = hold.since == 0 ? loop.now : hold.since
         var until: UInt64 = 0
         switch cause {
-        case .none: preconditionFailure("an exchange is held for nothing")
+        case .none, .closed: preconditionFailure("an exchange is held for nothing")
         case .full: until = since &+ queue(index).timeout
         case .noEndpoint, .refused, .connectTimeout:
             guard let holding = holding(index) else { return nil }
@@ -158,6 +175,13 @@ extension Worker {
 
     /// A deadline of an exchange that is held, or tries to get a connection after it was.
     func holdTimedOut(_ index: UInt32) {
+        if exchanges[index].hold.cause == .closed, loop.now >= exchanges[index].hold.until,
+            let head = exchanges[index].held.head
+        {
+            exchanges[index].held.head = nil
+            exchanges[index].requestPhase = .streaming
+            return lookAnew(index, head)
+        }
         guard loop.now < exchanges[index].hold.until else { return giveUp(index) }
         guard loop.now < pageTime(index) else { return answer(index, .waiting) }
         setHoldDeadline(index)
@@ -220,6 +244,7 @@ extension Answer {
         case .refused: self = .connectFailed
         case .connectTimeout: self = .connectTimeout
         case .full: self = .queueTimeout
+        case .closed: self = .upstreamClosed
         }
     }
 }

@@ -8,9 +8,16 @@ import Telemetry
 
 // Sending a request that failed at one endpoint to another of its pool: only what is idempotent (RFC 9110 §9.2.2), only
 // before the client has seen a byte, only from bytes that are still here, and within the route's budget. A rule that
-// holds requests has one more to ask where there is no other: whoever comes after the endpoint that closed.
+// holds requests has one more to ask where there is no other: whoever comes after the endpoint that closed. While a
+// process is killed its listener may still take connections that end at once, so after a second one that closes there
+// is a pause before each further one; where it is gone for good the connect says so, and the request is held.
 
 extension Worker {
+    /// How often a request is sent at most, where its only endpoint closes under it again and again.
+    static let sendLimit: UInt8 = 4
+    /// Nanoseconds before the third and each further time.
+    static let resendPause: UInt64 = 50_000_000
+
     /// Notes what the exchange's route allows, and what the request earns for those after it.
     func planRetries(_ index: UInt32, _ route: Route, _ id: RouteID) {
         let policy =
@@ -33,16 +40,24 @@ extension Worker {
         cause == .closed && holding(index) != nil
     }
 
+    private func hasOnlyEndpoint(_ index: UInt32) -> Bool {
+        let view = tables[Int(exchanges[index].poolTable)].view
+        return view.route(RouteID(number: exchanges[index].route)).endpointCount <= 1
+    }
+
     /// Sends the request to another endpoint if it may go there. `false`: nothing was changed.
     func retry(_ index: UInt32, after cause: RetryPolicy.Causes) -> Bool {
         let policy = exchanges[index].retries
         let exchange = exchanges[index]
         let isAlone = !hasCandidate(index)
-        guard !policy.causes.isDisjoint(with: cause), exchange.retryCount &+ 1 < policy.attempts,
-            exchange.isReplayable, exchange.method.isIdempotent, exchange.interimCount == 0, !exchange.responseBegan,
+        let limit = isAlone && hasOnlyEndpoint(index) && policy.sendsAgain ? Self.sendLimit : policy.attempts
+        let isFurther = isAlone && exchange.retryCount > 0
+        guard !policy.causes.isDisjoint(with: cause), exchange.retryCount &+ 1 < limit, exchange.isReplayable,
+            exchange.method.isIdempotent, exchange.interimCount == 0, !exchange.responseBegan,
             !isAlone || mayAskAgain(index, cause), connections[exchange.upstream].output != nil
         else { return false }
-        guard budgets[Int(exchange.route)].pay(now: loop.now) else {
+        // The pause bounds what a pool that is sick gets of these.
+        guard isFurther || budgets[Int(exchange.route)].pay(now: loop.now) else {
             tally.retriesRefused.add()
             return false
         }
@@ -58,8 +73,13 @@ extension Worker {
         exchanges[index].connected = 0
         exchanges[index].firstByte = 0
         tally.upstreamRetries.add()
-        // By itself it may be the same endpoint once more: if it is gone, the connect says so and the request is held.
-        if isAlone { lookAnew(index, head) } else { takeUpstream(index, head, .pooledOrFresh) }
+        if isFurther {
+            holdBack(index, head, for: Self.resendPause)
+        } else if isAlone {
+            lookAnew(index, head)
+        } else {
+            takeUpstream(index, head, .pooledOrFresh)
+        }
         return true
     }
 
