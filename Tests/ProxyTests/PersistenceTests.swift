@@ -163,4 +163,33 @@ struct PersistenceTests {
             #expect(try client.readToEnd().isEmpty)
         }
     }
+
+    @Test("what may not be sent twice is not sent to a connection that its endpoint has closed a moment ago")
+    func closedMeanwhile() throws {
+        let (isOver, isClosed) = (try Signal(), try Signal())
+        let upstream = try ScriptedUpstream { peer, number in
+            while try peer.requestHead() != nil {
+                try peer.send(ok("\(number)"))
+                guard number == 0 else { continue }
+                _ = isOver.wait(Peer.patience)
+                peer.close()
+                return isClosed.give()
+            }
+        }
+        try proxying(site(upstream)) { proxy throws in
+            let client = try proxy.client()
+            try client.send("GET / HTTP/1.1\r\nHost: site.test\r\n\r\n")
+            #expect(try client.response().text == "0")
+            let box = PeerBox(client)
+            // The worker stands still, so that both events are in one batch, the client's first.
+            proxy.look { _ in
+                let post = "POST / HTTP/1.1\r\nHost: site.test\r\nContent-Length: 0\r\n\r\n"
+                try? box.peer.sendFromElsewhere(Array(post.utf8))
+                isOver.give()
+                _ = isClosed.wait(Peer.patience)
+            }
+            let answer = try client.response()
+            #expect(answer.status == 200 && answer.text == "1")
+        }
+    }
 }

@@ -28,7 +28,7 @@ extension Worker {
         exchanges[index].connected = 0
         while let endpoint = exchanges[index].hasPlan ? balance(index, view, route) : nextInTurn(index, list) {
             exchanges[index].endpoint = endpoint.number
-            if choice == .pooledOrFresh, let pooled = takePooled(endpoint.number) {
+            if choice == .pooledOrFresh, let pooled = takePooled(endpoint.number, for: index) {
                 tally.upstreamReused.add()
                 connections[pooled].phase = .exchanging
                 attach(pooled, to: index, head)

@@ -1,5 +1,7 @@
+import Bytes
 import Telemetry
 import Engine
+import HTTP
 import Kernel
 import Routing
 
@@ -36,6 +38,26 @@ extension Worker {
         guard index != Connection.nobody else { return nil }
         unpool(index)
         return index
+    }
+
+    /// A pooled connection for an exchange. What may not be sent twice gets none that its endpoint has closed already:
+    /// the event may wait behind the one that brought the request, and then only the socket knows.
+    func takePooled(_ endpoint: UInt32, for index: UInt32) -> UInt32? {
+        while let pooled = takePooled(endpoint) {
+            guard !exchanges[index].method.isIdempotent, hasEnded(pooled) else { return pooled }
+            closeUpstream(pooled, wasPooled: false)
+        }
+        return nil
+    }
+
+    /// Whether an idle connection is over, or has bytes that are nobody's.
+    private func hasEnded(_ index: UInt32) -> Bool {
+        let scratch = buffers.take(.small)
+        defer { buffers.give(scratch) }
+        switch Socket.peek(connections[index].socket, into: scratch, limit: 1) {
+        case .wouldBlock: return false
+        case .bytes, .endOfStream, .failed: return true
+        }
     }
 
     private func unpool(_ index: UInt32) {
