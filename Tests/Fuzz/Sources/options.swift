@@ -28,7 +28,7 @@ private func readTemplate(_ text: String) {
         switch piece {
         case .text(let part):
             expect(!part.isEmpty && !wasText, "empty or neighbouring texts: \(template)")
-            written += part.replacing("${", with: "$${")
+            written += escaped(part)
             wasText = true
         case .variable(let variable):
             written += "${\(variable.rawValue)}"
@@ -37,6 +37,17 @@ private func readTemplate(_ text: String) {
     }
     let again = try? Template(written, allowing: Template.Variable.allCases)
     expect(again == template || written.utf8.count > Template.sizeLimit, "\(text) is \(template), written \(written)")
+}
+
+/// "${" as a text is "$${". By bytes: with a combining mark behind it, "{" is another character.
+private func escaped(_ part: String) -> String {
+    let text = Array(part.utf8)
+    var bytes: [UInt8] = []
+    for (place, byte) in text.enumerated() {
+        if text[place...].starts(with: Array("${".utf8)) { bytes.append(UInt8(ascii: "$")) }
+        bytes.append(byte)
+    }
+    return String(decoding: bytes, as: UTF8.self)
 }
 
 private func readList(_ lines: [String]) {
