@@ -97,7 +97,7 @@ targets += [
         name: "kontainers-edge",
         dependencies: [
             "Proxy", "HealthChecking", "Engine", "Kernel", "Bytes", "Telemetry", "Contract", "TLS", "Routing",
-            "Balancing",
+            "Balancing", "Passwords",
         ],
         path: "Sources/kontainers-edge", swiftSettings: hot),
     .target(name: "TestKit", dependencies: ["Kernel"], path: "Tests/TestKit", swiftSettings: house),

@@ -71,6 +71,7 @@ extension Ejection: Decodable {
         try values.read(.longest, into: &longest)
         try values.read(.cap, into: &cap)
         try values.read(.serverErrors, into: &serverErrors)
+        try values.read(.latency, into: &latency)
     }
 }
 

@@ -147,7 +147,9 @@ public struct HealthCheck: Hashable, Sendable, Encodable {
 
 /// When an endpoint is taken out of its pool for a while for how it answers.
 public struct Ejection: Equatable, Sendable, Encodable {
-    enum CodingKeys: String, CodingKey { case consecutive, ratio, minimum, window, base, longest, cap, serverErrors }
+    enum CodingKeys: String, CodingKey {
+        case consecutive, ratio, minimum, window, base, longest, cap, serverErrors, latency
+    }
 
     /// Failures in a row, 1 to 1,000; 0: these do not eject.
     public var consecutive = 5
@@ -165,6 +167,11 @@ public struct Ejection: Equatable, Sendable, Encodable {
     public var cap = 50
     /// Whether a response with a status of 500 to 599 is a failure, as no response is.
     public var serverErrors = false
+    /// Percent of the median of the other endpoints' times to a first byte that ejects who takes as long for a window,
+    /// 150 to 10,000; 0: none does.
+    public var latency = 0
+
+    public static let latencyRange = 150...10_000
 
     public static var off: Ejection {
         var ejection = Ejection()
@@ -182,6 +189,7 @@ public struct Ejection: Equatable, Sendable, Encodable {
         try within(base, 100...3_600_000, "milliseconds of the first ejection")
         try within(longest, base...86_400_000, "milliseconds of the longest ejection")
         try within(cap, 0...100, "percent of a pool that may be ejected")
+        if latency != 0 { try within(latency, Self.latencyRange, "percent of the others' time that ejects") }
     }
 }
 

@@ -2,6 +2,7 @@ import Contract
 import Engine
 import HealthChecking
 import Kernel
+import Passwords
 import Proxy
 import Routing
 import Synchronization
@@ -68,8 +69,11 @@ final class Conductor {
         self.log = log
         let census = Census()
         let board = VerdictBoard()
+        // Alone, the edge has no key that outlives it: cookies are good until it ends.
+        let signing = start.machineKey.map { KeyedDigest(secret: Sealing.derive("sticky cookies", key: $0)) }
+        let digest = signing ?? KeyedDigest()
         workers = try (0..<start.workers).map { number in
-            try Worker(log: log, settings: settings, census: census, board: board) {
+            try Worker(log: log, settings: settings, census: census, board: board, signing: digest) {
                 inbox.post(.told($0, by: number))
             }
         }

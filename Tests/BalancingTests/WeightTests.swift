@@ -122,6 +122,33 @@ struct LoadTests {
         #expect(pool.loads.contains { $0.inFlight > 0 })
     }
 
+    @Test("so it is among equals of which some are barred, full, tried or new", arguments: 1...30)
+    func equals(_ seed: UInt64) {
+        var random = Seeded(state: seed)
+        let count = Int.random(in: 2...Pool.scanLimit, using: &random)
+        var pool = TestPool(weights: Array(repeating: 1, count: count), .init(.leastConnections), seed: seed)
+        for _ in 0..<100 {
+            for number in 0..<count {
+                pool.loads[number].inFlight = UInt32.random(in: 0...4, using: &random)
+                pool.loads[number].inFlightLimit = Int.random(in: 0..<4, using: &random) == 0 ? 2 : .max
+                let isNew = seed % 3 == 0 && Int.random(in: 0..<3, using: &random) == 0
+                pool.loads[number].share = isNew ? 64 : EndpointLoad.wholeShare
+                pool.bar(number, number > 0 && Int.random(in: 0..<3, using: &random) == 0 ? .ejected : [])
+            }
+            var left = Set(
+                pool.loads.indices.filter {
+                    pool.loads[$0].bars.isEmpty && pool.loads[$0].inFlight < pool.loads[$0].inFlightLimit
+                })
+            guard !left.isEmpty else { continue }
+            let burdens = pool.loads.map { Double($0.inFlight) / Double($0.share) }
+            for number in pool.row() {
+                #expect(burdens[number] == left.map { burdens[$0] }.min(), "seed \(seed)")
+                left.remove(number)
+            }
+            #expect(left.isEmpty, "seed \(seed)")
+        }
+    }
+
     @Test("idle endpoints take turns by weight, so that none is without exchanges")
     func idle() {
         var pool = TestPool(weights: [5, 1, 1], .init(.leastConnections))

@@ -71,6 +71,11 @@ class Tools(unittest.TestCase):
         text = "fn=(1) outer\n10 100\ncfn=(2) inner\ncalls=3 0\n11 5000\n+2 20\nfn=(2)\n* 5000\ntotals: 5120\n"
         self.assertEqual(callgrind.self_costs(text), {"outer": 120, "inner": 5000})
 
+    def test_callgrind_costs_with_callees_and_calls(self) -> None:
+        text = "fn=(1) outer\n10 100\ncfn=(2) inner\ncalls=3 0\n11 5000\n+2 20\nfn=(2)\n* 5000\ntotals: 5120\n"
+        self.assertEqual(callgrind.inclusive_cost(text, "inner"), (5000, 3))
+        self.assertEqual(callgrind.inclusive_cost(text, "outer"), (5120, 0))
+
 
 class Framing(unittest.TestCase):
     def test_any_cut_gives_the_same_messages(self) -> None:

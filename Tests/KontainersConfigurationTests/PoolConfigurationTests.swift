@@ -16,6 +16,7 @@ struct PoolConfigurationTests {
         pool.ejection?.consecutive = 3
         pool.ejection?.base = 5_000
         pool.ejection?.serverErrors = true
+        pool.ejection?.latency = 300
         pool.slowStart = 30_000
         pool.breaker = Breaker()
         pool.breaker?.inFlight = 64
@@ -57,7 +58,7 @@ struct PoolConfigurationTests {
                   bound: 150
                   panic: 20
                   sticky: route
-                  ejection: { consecutive: 3, base: 5s, serverErrors: true }
+                  ejection: { consecutive: 3, base: 5s, serverErrors: true, latency: 300 }
                   slowStart: 30s
                   breaker: { inFlight: 64, ratio: 40, base: 2s, serverErrors: true }
             """)
@@ -75,7 +76,8 @@ struct PoolConfigurationTests {
         let fields = [
             "pool.policy": "hash", "pool.hashBy": "header:X-User", "pool.bound": "150", "pool.panic": "20",
             "pool.sticky": "route", "pool.ejection.consecutive": "3", "pool.ejection.base": "5s",
-            "pool.ejection.serverErrors": "true", "pool.slowStart": "30s", "pool.breaker.inFlight": "64",
+            "pool.ejection.serverErrors": "true", "pool.ejection.latency": "300",
+            "pool.slowStart": "30s", "pool.breaker.inFlight": "64",
             "pool.breaker.ratio": "40", "pool.breaker.base": "2s", "pool.breaker.serverErrors": "true", "weight": "7",
             "tier": "2",
         ]
@@ -105,7 +107,8 @@ struct PoolConfigurationTests {
             ("pool: { hashBy: path }", "without-hash"), ("pool: { bound: 120 }", "without-hash"),
             ("pool: { sticky: \"a b\" }", "bad-pool"), ("pool: { policy: hash, bound: 100 }", "out-of-range"),
             ("pool: { ejection: { base: 10m, longest: 1m } }", "bad-pool"),
-            ("pool: { ejection: { cap: 101 } }", "out-of-range"), ("pool: { slowStart: 2h }", "out-of-range"),
+            ("pool: { ejection: { cap: 101 } }", "out-of-range"), ("pool: { ejection: { latency: 149 } }", "bad-pool"),
+            ("pool: { ejection: { latency: 10001 } }", "out-of-range"), ("pool: { slowStart: 2h }", "out-of-range"),
             ("pool: { breaker: { trials: 0 } }", "out-of-range"), ("pool: { breaker: off }", "wrong-type"),
             ("pool: { breaker: { base: 10m, longest: 1m } }", "bad-pool"),
         ])

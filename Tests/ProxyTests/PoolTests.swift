@@ -1,5 +1,6 @@
 import Contract
 import Kernel
+import Passwords
 import Telemetry
 import TestKit
 import Testing
@@ -139,20 +140,57 @@ struct PoolTests {
             let given = try #require(first.all("set-cookie").first)
             #expect(given.hasSuffix("; Path=/; HttpOnly; SameSite=Lax"))
             let cookie = String(given.prefix { $0 != ";" })
-            #expect(cookie.hasPrefix("route=") && cookie.utf8.count == 22)
+            #expect(cookie.hasPrefix("route=") && cookie.utf8.count == 6 + StickyCookie.count)
             for _ in 0..<10 {
                 let next = try proxy.get("/", "Cookie: x=y; \(cookie)\r\n")
                 #expect(next.text == first.text && next.all("set-cookie").isEmpty)
             }
-            for wrong in ["route=", "route=zzzzzzzzzzzzzzzz", "route=0000000000000000", "route=123"] {
+            let before = proxy.tally.breakers.forgedCookies.current
+            // Cut anywhere, lengthened, or with any one digit changed, it is none.
+            var wrong = (6..<cookie.utf8.count).map { String(cookie.prefix($0)) } + [cookie + "0", cookie.uppercased()]
+            for place in 6..<cookie.utf8.count {
+                var digits = Array(cookie.utf8)
+                digits[place] = digits[place] == UInt8(ascii: "0") ? UInt8(ascii: "1") : UInt8(ascii: "0")
+                wrong.append(String(decoding: digits, as: UTF8.self))
+            }
+            for wrong in wrong where wrong.hasPrefix("route=") {
                 #expect(try proxy.get("/", "Cookie: \(wrong)\r\n").all("set-cookie").count == 1)
             }
+            #expect(proxy.tally.breakers.forgedCookies.current - before == UInt64(wrong.count - 1))
             proxy.adopt(
                 balanced(endpoints.enumerated().filter { "\($0.offset)" != first.text }.map(\.element)) {
                     $0.sticky = "route"
                 })
             let moved = try proxy.get("/", "Cookie: \(cookie)\r\n")
             #expect(moved.text != first.text && moved.all("set-cookie").count == 1)
+            #expect(proxy.tally.breakers.movedCookies.current == 1)
+        }
+    }
+
+    @Test("a sticky cookie is good for its rule alone, and in every process that has the key")
+    func signed() throws {
+        let upstreams = try sayings(3)
+        let key = Array(0..<16 as Range<UInt8>)
+        func rules(_ name: String, _ host: String) -> [Rule] {
+            var rules = balanced(upstreams.map { $0.endpoint() }) { $0.sticky = "route" }
+            (rules[0].name, rules[0].hosts) = (name, [host])
+            return rules
+        }
+        var cookie = ""
+        var text = ""
+        try proxying(rules("a", "a.test") + rules("b", "b.test"), signing: KeyedDigest(secret: key)) { proxy throws in
+            let first = try proxy.get(host: "a.test")
+            text = first.text
+            cookie = String(try #require(first.all("set-cookie").first).prefix { $0 != ";" })
+            #expect(try proxy.get(host: "b.test", "Cookie: \(cookie)\r\n").all("set-cookie").count == 1)
+            #expect(proxy.tally.breakers.forgedCookies.current == 1)
+        }
+        try proxying(rules("a", "a.test"), signing: KeyedDigest(secret: key)) { proxy throws in
+            let next = try proxy.get(host: "a.test", "Cookie: \(cookie)\r\n")
+            #expect(next.text == text && next.all("set-cookie").isEmpty)
+        }
+        try proxying(rules("a", "a.test")) { proxy throws in
+            #expect(try proxy.get(host: "a.test", "Cookie: \(cookie)\r\n").all("set-cookie").count == 1)
         }
     }
 

@@ -41,6 +41,49 @@ final class Configuration {
         return settings
     }
 
+    /// Of a pool that serves those who behave whatever becomes of its endpoints: nobody of them is ever full, and of
+    /// those that fail one does not.
+    private func honestPool(_ random: inout SeededGenerator) -> PoolOptions {
+        var pool = PoolOptions()
+        pool.policy = PoolOptions.Policy.allCases[Int.random(in: 0..<6, using: &random)]
+        pool.slowStart = [0, 2_000, 20_000][Int.random(in: 0..<3, using: &random)]
+        pool.panic = [0, 50][Int.random(in: 0..<2, using: &random)]
+        if Bool.random(using: &random) { pool.ejection = quickEjection(&random) }
+        if Bool.random(using: &random) { pool.breaker = quickBreaker(&random) }
+        return pool
+    }
+
+    /// Of one that may be full, too.
+    private func oddPool(_ random: inout SeededGenerator) -> PoolOptions {
+        var pool = honestPool(&random)
+        pool.sticky = Bool.random(using: &random) ? "route" : nil
+        guard Bool.random(using: &random) else { return pool }
+        var breaker = pool.breaker ?? Breaker()
+        breaker.inFlight = Int.random(in: 0...2, using: &random)
+        breaker.connections = Int.random(in: 0...2, using: &random)
+        breaker.pending = Int.random(in: 0...1, using: &random)
+        pool.breaker = breaker
+        return pool
+    }
+
+    private func quickEjection(_ random: inout SeededGenerator) -> Ejection {
+        var ejection = Ejection()
+        ejection.consecutive = Int.random(in: 0...3, using: &random)
+        (ejection.minimum, ejection.window) = (3, 2_000)
+        (ejection.base, ejection.longest) = (500, 3_000)
+        ejection.cap = [0, 50, 100][Int.random(in: 0..<3, using: &random)]
+        ejection.latency = Bool.random(using: &random) ? 200 : 0
+        return ejection
+    }
+
+    private func quickBreaker(_ random: inout SeededGenerator) -> Breaker {
+        var breaker = Breaker()
+        (breaker.ratio, breaker.minimum, breaker.window) = (60, 3, 2_000)
+        (breaker.base, breaker.longest) = (300, 2_000)
+        breaker.trials = Int.random(in: 1...3, using: &random)
+        return breaker
+    }
+
     func next(_ random: inout SeededGenerator, _ age: Age) -> Revision {
         func chance(_ one: Int, in all: Int) -> Bool { Int.random(in: 0..<all, using: &random) < one }
         var honest: [Host] = [[.honest1], [.honest1, .honest2], [.honest3, .honest1, .honest2]][
@@ -64,8 +107,11 @@ final class Configuration {
         compiler.replaceAll(rules: [
             Rule(
                 name: "honest", hosts: ["site.test"], path: "/honest", endpoints: honest.map(\.endpoint),
-                options: options, holding: plan.hasOutages ? holding : nil),
-            Rule(name: "odd", hosts: ["site.test"], path: "/odd", endpoints: odd.map(\.endpoint), options: options),
+                options: options, pool: plan.hasPools ? honestPool(&random) : nil,
+                holding: plan.hasOutages ? holding : nil),
+            Rule(
+                name: "odd", hosts: ["site.test"], path: "/odd", endpoints: odd.map(\.endpoint), options: options,
+                pool: plan.hasPools ? oddPool(&random) : nil),
         ])
         number += 1
         let (table, diagnoses) = compiler.build(revision: number, epoch: "simulation")

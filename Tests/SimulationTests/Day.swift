@@ -29,6 +29,7 @@ struct Day {
         let isClean =
             books.clients == 0 && books.exchanges == 0 && books.pooled == 0 && books.tableHolds == 0
             && books.inFlight == 0 && books.resumable == 0 && books.tables == 1
+            && books.miscounted == 0 && books.trials == 0
         if !isClean || books.connections != 2 || books.buffers > 2 { faults.append("left over: \(books)") }
     }
 

@@ -79,6 +79,8 @@ struct WorldPlan {
     var endsIdle: Bool
     /// Now and then nobody serves those who behave, for less time than their requests are held.
     var hasOutages: Bool
+    /// The pools have policies, ejection, circuits, limits and slow starts.
+    var hasPools: Bool
 
     init(seed: UInt64, hasOutages: Bool = false) {
         self.seed = seed
@@ -94,6 +96,7 @@ struct WorldPlan {
         isShort = Int.random(in: 0..<6, using: &random) == 0
         endsIdle = Int.random(in: 0..<3, using: &random) == 0
         if hasOutages { changeEvery = 200 }
+        hasPools = !hasOutages && (seed % 2 == 1 || seed % 16 == 0)
     }
 }
 

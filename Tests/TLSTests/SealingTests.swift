@@ -14,6 +14,20 @@ struct SealingTests {
         #expect(Sealing.open(sealed, key: key) == plain)
     }
 
+    private static let wanted: [UInt8] = [
+        0x42, 0x23, 0xa3, 0x58, 0xbf, 0x5e, 0x5c, 0x8c, 0xee, 0xdd, 0x4d, 0x6f, 0x37, 0xdf, 0x89, 0x31,
+        0xfe, 0x69, 0x64, 0x7b, 0xc6, 0x7d, 0xaf, 0x11, 0xf2, 0x71, 0x7d, 0x2e, 0x4b, 0x8a, 0x20, 0x8b,
+    ]
+
+    @Test("derives what HKDF expands to, another for each purpose and key")
+    func derived() {
+        // RFC 5869 §2.3, by: openssl mac -digest SHA256 -macopt hexkey:000102…1f HMAC, of "sticky cookies\u{1}".
+        let key = Array(0..<32 as Range<UInt8>)
+        #expect(Sealing.derive("sticky cookies", key: key) == Self.wanted)
+        #expect(Sealing.derive("other", key: key) != Self.wanted)
+        #expect(Sealing.derive("sticky cookies", key: key.reversed()) != Self.wanted)
+    }
+
     @Test("never seals twice alike")
     func nonces() {
         #expect(Set((0..<100).map { _ in Sealing.seal([1, 2, 3], key: key) }).count == 100)

@@ -63,6 +63,7 @@ extension SectionReader {
         for (name, field) in [
             ("consecutive", \Ejection.consecutive), ("ratio", \.ratio), ("minimum", \.minimum), ("window", \.window),
             ("base", \.base), ("longest", \.longest), ("cap", \.cap),
+            ("latency", \.latency),
         ] {
             if let value = number(name, of: inner) { ejection[keyPath: field] = value }
         }

@@ -19,6 +19,10 @@ extension Schema {
             Field("longest", .duration(100...86_400_000), standard: "5m", says: "The longest ejection."),
             Field("cap", .integer(0...100), standard: "50", says: "Percent of the pool that may be ejected."),
             Field(
+                "latency", .integer(0...Ejection.latencyRange.upperBound), standard: "0",
+                says: "Percent of its neighbours' median time that ejects who takes as long for a window; 0: none does."
+            ),
+            Field(
                 "serverErrors", .boolean, standard: "false", says: "Whether statuses from 500 to 599 are failures."),
         ])
 

@@ -37,6 +37,9 @@ public struct EndpointLoad: Sendable, BitwiseCopyable {
 
     public init() {}
 
+    @inline(__always)
+    var hasWholeShare: Bool { share >= Self.wholeShare }
+
     /// Whether another exchange may begin, as far as `bars` and the limit are concerned.
     @inline(__always)
     func admits(_ mask: Bars) -> Bool {

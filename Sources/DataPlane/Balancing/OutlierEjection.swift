@@ -20,11 +20,15 @@ public struct OutlierEjection: Sendable, BitwiseCopyable, Equatable {
         public var longest: UInt64
         /// How much of a pool may be ejected at once. One endpoint may always be, unless it is the only one.
         public var capPercent: UInt32
+        /// Percent of its neighbours' median time that makes an endpoint slow; who is slow for a window is ejected. 0:
+        /// nobody is.
+        public var latencyPercent: UInt32
 
         public init(
             consecutive: UInt32 = 5, ratioPercent: UInt32 = 50, minimum: UInt32 = 20,
             window: UInt64 = 10_000_000_000,
-            base: UInt64 = 10_000_000_000, longest: UInt64 = 300_000_000_000, capPercent: UInt32 = 50
+            base: UInt64 = 10_000_000_000, longest: UInt64 = 300_000_000_000, capPercent: UInt32 = 50,
+            latencyPercent: UInt32 = 0
         ) {
             self.consecutive = consecutive
             self.ratioPercent = ratioPercent
@@ -33,6 +37,16 @@ public struct OutlierEjection: Sendable, BitwiseCopyable, Equatable {
             self.base = base
             self.longest = longest
             self.capPercent = capPercent
+            self.latencyPercent = latencyPercent
+        }
+
+        /// Whether times are so far apart that one is slow beside the other. Nanoseconds; what is less than a
+        /// millisecond apart is noise.
+        public func isSlow(_ own: UInt64, beside other: UInt64) -> Bool {
+            guard latencyPercent > 0, own > other, own - other >= 1_000_000 else { return false }
+            let (ownHigh, ownLow) = own.multipliedFullWidth(by: 100)
+            let (high, low) = other.multipliedFullWidth(by: UInt64(latencyPercent))
+            return ownHigh > high || ownHigh == high && ownLow >= low
         }
 
         /// Whether one more of a pool may be ejected.
@@ -50,6 +64,8 @@ public struct OutlierEjection: Sendable, BitwiseCopyable, Equatable {
     public enum Event: Sendable, BitwiseCopyable, CaseIterable {
         /// An exchange was answered as it should be, or failed.
         case answered, failed
+        /// Compared with its neighbours it is slow; or it is not, or there is nobody to compare it with.
+        case slow, level
         /// Time has passed.
         case due
     }
@@ -66,6 +82,8 @@ public struct OutlierEjection: Sendable, BitwiseCopyable, Equatable {
     /// Ejections that are not forgotten yet.
     public private(set) var times: UInt8 = 0
     private var inRow: UInt32 = 0
+    /// Since when each comparison found it slow; 0: the last did not.
+    private var slowSince: UInt64 = 0
     private var window = FailureWindow()
 
     public init() {}
@@ -85,20 +103,34 @@ public struct OutlierEjection: Sendable, BitwiseCopyable, Equatable {
             inRow = inRow == .max ? .max : inRow + 1
             window.count(failed: true, window: policy.window, now: now)
             guard isOutlier(policy, now), policy.allows(ejected: ejected, of: count) else { return .none }
-            return eject(policy, since: since, now: now)
+            return eject(policy, well: now - min(since, now), now: now)
+        case (.admitted(let since), .slow):
+            if slowSince == 0 { slowSince = max(1, now) }
+            guard policy.latencyPercent > 0, now >= slowSince, now - slowSince >= policy.window,
+                policy.allows(ejected: ejected, of: count)
+            else { return .none }
+            // It has done well until it became slow.
+            return eject(policy, well: slowSince - min(since, slowSince), now: now)
+        case (.admitted, .level):
+            slowSince = 0
+            return .none
         case (.ejected(let until), .due):
             guard now >= until else { return .none }
             phase = .admitted(since: now)
             inRow = 0
+            slowSince = 0
             window.clear()
             return .admit
         case (.admitted, .due):
             return .none
-        case (.ejected, .answered), (.ejected, .failed):
+        case (.ejected, .answered), (.ejected, .failed), (.ejected, .slow), (.ejected, .level):
             // Of exchanges that began before: they have nothing to add.
             return .none
         }
     }
+
+    /// Whether an endpoint that is slow beside so many of its neighbours is slow beside their median, the upper of two.
+    public static func isOutlier(slowerThan slower: Int, of compared: Int) -> Bool { slower * 2 > compared }
 
     private mutating func isOutlier(_ policy: Policy, _ now: UInt64) -> Bool {
         if policy.consecutive > 0, inRow >= policy.consecutive { return true }
@@ -107,10 +139,11 @@ public struct OutlierEjection: Sendable, BitwiseCopyable, Equatable {
                 percent: policy.ratioPercent, minimum: policy.minimum, window: policy.window, now: now)
     }
 
-    private mutating func eject(_ policy: Policy, since: UInt64, now: UInt64) -> Effect {
+    /// - Parameter time: nanoseconds for which it did well.
+    private mutating func eject(_ policy: Policy, well time: UInt64, now: UInt64) -> Effect {
         let base = max(1, policy.base)
-        let well = now > since ? (now - since) / base : 0
-        times = well >= UInt64(times) ? 0 : times - UInt8(truncatingIfNeeded: well)
+        let forgotten = time / base
+        times = forgotten >= UInt64(times) ? 0 : times - UInt8(truncatingIfNeeded: forgotten)
         // Doubled by halves, so that no number of times overflows.
         var length = min(base, policy.longest)
         for _ in 0..<times {

@@ -154,9 +154,36 @@ extension Pool {
     func least(
         _ tier: Int, _ turn: inout Turn, _ state: inout PoolState, _ random: inout WeakRandom
     ) -> Int? {
-        guard var best = inTurn(tier, &turn, &state, &random) else { return nil }
+        guard let its = inTurn(tier, &turn, &state, &random) else { return nil }
         // Nobody has fewer than none.
-        guard load(best).inFlight > 0 else { return best }
+        var fewest = load(its).inFlight
+        guard fewest > 0 else { return its }
+        let count = word(PlanLayout.Tier.count, of: tier)
+        guard count <= Self.scanLimit, word(PlanLayout.Tier.guide, of: tier) == 0 else {
+            return leastByWeight(its, tier, &turn, &state, &random)
+        }
+        // Nearly always weights are equal, nobody is new, and who has the fewest is usable: then numbers are compared
+        // as they are, and of one member only is asked whether it may be chosen.
+        var member = word(PlanLayout.Tier.first, of: tier)
+        let end = member &+ count
+        var best = its
+        while member < end {
+            let load = load(member)
+            guard load.hasWholeShare else { return leastByWeight(its, tier, &turn, &state, &random) }
+            if load.inFlight < fewest { (best, fewest) = (member, load.inFlight) }
+            member &+= 1
+        }
+        guard best == its || accepts(best, state.mask, &turn) else {
+            return leastByWeight(its, tier, &turn, &state, &random)
+        }
+        return best
+    }
+
+    @inline(never)
+    private func leastByWeight(
+        _ found: Int, _ tier: Int, _ turn: inout Turn, _ state: inout PoolState, _ random: inout WeakRandom
+    ) -> Int? {
+        var best = found
         var least = burden(best)
         let count = word(PlanLayout.Tier.count, of: tier)
         if count <= Self.scanLimit {

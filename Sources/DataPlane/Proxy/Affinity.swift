@@ -4,34 +4,37 @@ import Engine
 import HTTP
 import HTTP1
 import Kernel
+import Passwords
 import Routing
+import Telemetry
 
 // What binds a client to an endpoint: the key of a hash, and the sticky cookie.
 //
-// The cookie holds the identity of an endpoint, 16 hexadecimal digits. It is not signed: it gives nothing but the
-// choice of an endpoint of the same pool, and one that names nobody is as good as none.
+// The cookie holds the identity of an endpoint and a signature of it, of the rule and of the cookie's name: 16 and 32
+// hexadecimal digits. Whoever was not given it by this appliance cannot choose an endpoint. One that is not signed so,
+// forged, of another rule, cut or from before the key was changed, is as good as none.
 
 extension Worker {
     /// Bytes that a cookie adds to a head at most: its name, its value and its attributes.
     static let stickyBytes = 384
 
     /// Of the client, the path, a header or a cookie. What has no such header or cookie goes by its client.
-    func key(_ index: UInt32, _ pool: RoutePool, _ route: Route, _ view: RouteView) -> UInt64 {
+    func key(_ index: UInt32, _ route: Route, _ view: RouteView) -> UInt64 {
         guard let input = connections[exchanges[index].client].input else {
             preconditionFailure("a head without bytes")
         }
         let bytes = input.readable
-        switch pool.key {
+        switch view.pool(of: route).key {
         case .none: return 0
         case .path: return keyed(bytes.extracting(requestHead.pathStart..<requestHead.pathEnd))
         case .header:
-            let name = view.keyName(of: pool)
+            let name = view.keyName(of: view.pool(of: route))
             for number in 0..<requestHead.fieldCount where equalNames(bytes.extracting(requestHead[number].name), name)
             {
                 return keyed(bytes.extracting(requestHead[number].value))
             }
         case .cookie:
-            let name = view.keyName(of: pool)
+            let name = view.keyName(of: view.pool(of: route))
             for number in 0..<requestHead.fieldCount where requestHead[number].known == .cookie {
                 let value = bytes.extracting(requestHead[number].value)
                 if let place = cookiePlace(name, in: value) { return keyed(value.extracting(place)) }
@@ -44,14 +47,23 @@ extension Worker {
     }
 
     /// The identity that the client's cookie names, or 0.
-    func pinned(_ index: UInt32, _ name: Span<UInt8>) -> UInt64 {
+    func pinned(_ index: UInt32, _ route: Route, _ view: RouteView) -> UInt64 {
         guard let input = connections[exchanges[index].client].input else {
             preconditionFailure("a head without bytes")
         }
         let bytes = input.readable
+        let pool = view.pool(of: route)
+        let name = view.stickyCookie(of: pool)
         for number in 0..<requestHead.fieldCount where requestHead[number].known == .cookie {
             let value = bytes.extracting(requestHead[number].value)
-            if let place = cookiePlace(name, in: value) { return identity(value.extracting(place)) ?? 0 }
+            guard let place = cookiePlace(name, in: value) else { continue }
+            guard let cookie = StickyCookie(value.extracting(place)),
+                stickyDigest(pool.stickyTag, cookie.identity).matches(cookie.signature)
+            else {
+                tally.breakers.forgedCookies.add()
+                return 0
+            }
+            return cookie.identity
         }
         return 0
     }
@@ -64,10 +76,14 @@ extension Worker {
         guard pool.isSticky else { return }
         let identity = watches[Int(exchanges[index].endpoint)].identity
         guard identity != exchanges[index].turn.pinned else { return }
+        if exchanges[index].turn.pinned != 0 { tally.breakers.movedCookies.add() }
+        let signature = stickyDigest(pool.stickyTag, identity)
         output.append("Set-Cookie: ")
         output.append(view.stickyCookie(of: pool))
         output.append("=")
         output.append(hexadecimal: identity, width: 16)
+        output.append(hexadecimal: signature.low, width: 16)
+        output.append(hexadecimal: signature.high, width: 16)
         output.append("; Path=/; HttpOnly; SameSite=Lax")
         if exchanges[index].cameByTLS { output.append("; Secure") }
         output.append("\r\n")
@@ -86,11 +102,26 @@ private func folded(_ state: UInt64, _ word: UInt64) -> UInt64 {
     return product ^ product >> 31
 }
 
-/// Exactly 16 hexadecimal digits, in lower case as they were given out.
-func identity(_ text: Span<UInt8>) -> UInt64? {
-    guard text.count == 16 else { return nil }
+/// What a sticky cookie holds: exactly 48 hexadecimal digits, in lower case as they were given out.
+struct StickyCookie: Equatable {
+    static let count = 48
+
+    var identity: UInt64
+    var signature: KeyedDigest.Value
+
+    init?(_ text: Span<UInt8>) {
+        guard text.count == Self.count, let identity = number(text, 0), let low = number(text, 16),
+            let high = number(text, 32)
+        else { return nil }
+        self.identity = identity
+        signature = KeyedDigest.Value(low: low, high: high)
+    }
+}
+
+/// 16 hexadecimal digits.
+private func number(_ text: Span<UInt8>, _ start: Int) -> UInt64? {
     var number: UInt64 = 0
-    for place in 0..<16 {
+    for place in start..<start &+ 16 {
         let byte = text[place]
         switch byte {
         case UInt8(ascii: "0")...UInt8(ascii: "9"): number = number << 4 | UInt64(byte &- UInt8(ascii: "0"))

@@ -18,14 +18,15 @@ extension Worker {
     @inline(never)
     func planTurn(_ index: UInt32, _ route: Route) {
         let view = poolView(index)
+        // Handed on to nobody, or all of it would be copied.
         let pool = view.pool(of: route)
         exchanges[index].hasPlan = true
         exchanges[index].asksLeave = pool.asksLeave
-        if pool.key != .none { exchanges[index].turn.key = key(index, pool, route, view) }
+        if pool.key != .none { exchanges[index].turn.key = key(index, route, view) }
         if pool.isSticky {
             // Whether it came by TLS, for the cookie that may be given.
             if !route.hasOptions { noteAsker(index) }
-            exchanges[index].turn.pinned = pinned(index, view.stickyCookie(of: pool))
+            exchanges[index].turn.pinned = pinned(index, route, view)
         }
     }
 

@@ -1,7 +1,7 @@
 public import Telemetry
 
-/// What one worker counts of limits, circuits and slow starts of endpoints. What a request was answered for is counted
-/// by answer (``Tally/count(of:)``).
+/// What one worker counts of limits, circuits and slow starts of endpoints, and of cookies that name them. What a
+/// request was answered for is counted by answer (``Tally/count(of:)``).
 public struct BreakerTally: ~Copyable, Sendable {
     /// Circuits that opened, again where a trial failed; that closed; that are not closed now.
     public let opened = Counter()
@@ -15,6 +15,11 @@ public struct BreakerTally: ~Copyable, Sendable {
     /// Endpoints that began with a part of their weight; that are growing now.
     public let slowStarts = Counter()
     public let slowStarting = Counter()
+    /// Of ejections, those for being slower than the neighbours.
+    public let latencyEjections = Counter()
+    /// Sticky cookies that were not signed here for this rule; that named an endpoint which could not be had.
+    public let forgedCookies = Counter()
+    public let movedCookies = Counter()
 
     init() {}
 
@@ -25,6 +30,9 @@ public struct BreakerTally: ~Copyable, Sendable {
             ("limit_endpoint_connections_total", passedForConnections.current),
             ("limit_endpoint_pending_total", passedForPending.current),
             ("endpoint_slow_starts_total", slowStarts.current), ("endpoints_starting_slowly", slowStarting.current),
+            ("endpoint_latency_ejections_total", latencyEjections.current),
+            ("sticky_cookies_refused_total", forgedCookies.current),
+            ("sticky_cookies_moved_total", movedCookies.current),
         ]
     }
 }

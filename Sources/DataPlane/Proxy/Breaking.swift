@@ -105,6 +105,13 @@ extension Worker {
         giveBackPass(index, exchanges[index].status >= 500 && pool.breaksOnServerErrors ? .failed : .answered)
     }
 
+    /// Trials that have no end yet, of all endpoints.
+    var trialCount: Int {
+        watches.reduce(0) { count, watch in
+            if case .halfOpen(let out, _) = watch.circuit.phase { count + Int(out) } else { count }
+        }
+    }
+
     /// Bars the endpoint while its circuit lets nobody through.
     private func showCircuit(_ number: UInt32, _ policy: CircuitBreaker.Policy) {
         if watches[Int(number)].circuit.admits(now: loop.now, policy: policy) {

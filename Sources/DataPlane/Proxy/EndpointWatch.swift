@@ -14,6 +14,9 @@ struct EndpointWatch: BitwiseCopyable {
     var identity: UInt64 = 0
     var ejection = OutlierEjection()
     var circuit = CircuitBreaker()
+    /// Times to the first byte, of pools that eject for them; when they are compared next.
+    var latency = MeanLatency()
+    var nextComparison: UInt64 = 0
     /// Since when it grows into its weight, in nanoseconds of the monotonic clock; 0: it has grown.
     var growsSince: UInt64 = 0
     var terms = EndpointTerms.none
@@ -83,6 +86,7 @@ extension Worker {
         watches[Int(number)].circuit.reset()
         finishSlowStart(number)
         watches[Int(number)].ejection = OutlierEjection()
+        watches[Int(number)].latency = MeanLatency()
     }
 
     // MARK: Bars

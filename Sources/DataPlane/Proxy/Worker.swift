@@ -6,7 +6,7 @@ public import Engine
 import HTTP
 import HTTP1
 public import Kernel
-import Passwords
+public import Passwords
 public import Routing
 public import TLS
 
@@ -159,6 +159,7 @@ public final class Worker {
     var turnedAwayCount = 0
     let verifier = PasswordVerifier.shared
     let signInDigest = KeyedDigest()
+    let stickyDigest: KeyedDigest
     var provenSecrets = ProvenSecrets()
     var deflaters = DeflaterPool()
 
@@ -178,15 +179,19 @@ public final class Worker {
     /// - Parameters:
     ///   - census: one for all workers of a process.
     ///   - board: the same for all workers, and the health checker's.
+    ///   - stickyDigest: signs sticky cookies; one for all workers, and where cookies are to outlive the process, for
+    ///     the next.
     ///   - notify: called on the worker's thread; must not block.
     ///   - simulation: stands in for the clock and the network; `nil` in a worker that serves.
     public init(
         log: AccessLogSink, settings: Settings, census: Census = Census(), board: VerdictBoard = VerdictBoard(),
-        simulation: Simulation? = nil, notify: @escaping @Sendable (WorkerNotice) -> Void = { _ in }
+        signing stickyDigest: KeyedDigest = KeyedDigest(), simulation: Simulation? = nil,
+        notify: @escaping @Sendable (WorkerNotice) -> Void = { _ in }
     ) throws(SystemError) {
         self.notify = notify
         self.census = census
         self.board = board
+        self.stickyDigest = stickyDigest
         inbox = try Inbox()
         tally = Tally()
         loop = try EventLoop(capacity: Self.slotCapacity, simulation: simulation)

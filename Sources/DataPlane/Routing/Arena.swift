@@ -21,9 +21,9 @@ let nobody = UInt32.max
     /// ``RouteOptions``
     @usableFromInline var options = 0
     /// ``RoutePool``
-    var balanced = 0
+    @usableFromInline var balanced = 0
     /// Words of plans.
-    var plans = 0
+    @usableFromInline var plans = 0
     /// ``RouteHolding``
     var holdings = 0
     var holdingCount: UInt32 = 0

@@ -67,16 +67,20 @@ struct CompiledPool: Sendable {
         if let cookie = options.sticky {
             record.isSticky = true
             record.cookie = place(cookie)
+            // FNV-1a; no name has a zero in it.
+            record.stickyTag = (Array(rule.name.utf8) + [0] + Array(cookie.utf8)).reduce(0xcbf2_9ce4_8422_2325) {
+                ($0 ^ UInt64($1)) &* 0x100_0000_01b3
+            }
         }
         record.queue = RouteQueue(options.queue)
         let ejection = options.ejection ?? Ejection()
-        record.ejects = ejection.consecutive > 0 || ejection.ratio > 0
+        record.ejects = ejection.consecutive > 0 || ejection.ratio > 0 || ejection.latency > 0
         record.countsServerErrors = ejection.serverErrors
         record.ejection = OutlierEjection.Policy(
             consecutive: UInt32(ejection.consecutive), ratioPercent: UInt32(ejection.ratio),
             minimum: UInt32(ejection.minimum), window: UInt64(ejection.window) * 1_000_000,
             base: UInt64(ejection.base) * 1_000_000, longest: UInt64(ejection.longest) * 1_000_000,
-            capPercent: UInt32(ejection.cap))
+            capPercent: UInt32(ejection.cap), latencyPercent: UInt32(ejection.latency))
         if let breaker = options.breaker { add(breaker) }
         terms.slowStart = UInt32(options.slowStart)
     }

@@ -21,8 +21,11 @@ public struct RoutePool: Sendable, BitwiseCopyable {
     public var congestion = Congestion()
     /// Whether an endpoint has to be asked for leave before an exchange goes to it.
     public var asksLeave = false
-    var planStart: UInt32 = 0
-    var planCount: UInt32 = 0
+    /// Of the rule and its cookie: what a signature is made of, so that it is good for no other. The same in every
+    /// process.
+    public var stickyTag: UInt64 = 0
+    @usableFromInline var planStart: UInt32 = 0
+    @usableFromInline var planCount: UInt32 = 0
     var keyName = TextPlace()
     var cookie = TextPlace()
 
@@ -56,12 +59,6 @@ extension RouteView {
     public func terms(of id: EndpointID) -> EndpointTerms {
         precondition(contains(id), "an endpoint of another table")
         return terms(id.number)
-    }
-
-    /// The pool of a route that has a plan.
-    public func pool(of route: Route) -> RoutePool {
-        precondition(route.hasPlan, "a route without a plan")
-        return balanced(route.pool)
     }
 
     /// The header or cookie to hash by.

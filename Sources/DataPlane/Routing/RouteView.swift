@@ -46,11 +46,19 @@ public struct RouteView: @unchecked Sendable, BitwiseCopyable {
     /// Whether requests of some route are held while no endpoint is ready.
     public var isHolding: Bool { unsafe header.pointee.holdingCount > 0 }
 
+    /// The pool of a route that has a plan. Inlined, so that who wants one thing of it reads no other.
+    @inlinable @inline(__always)
+    public func pool(of route: Route) -> RoutePool {
+        precondition(route.hasPlan, "a route without a plan")
+        let all = unsafe (base + header.pointee.balanced).assumingMemoryBound(to: RoutePool.self)
+        return unsafe all[Int(route.pool)]
+    }
+
     /// What a ``Pool`` of a route with a plan reads.
     @_lifetime(borrow self)
+    @inlinable @inline(__always)
     public func plan(of route: Route) -> Span<UInt32> {
-        precondition(route.hasPlan, "a route without a plan")
-        let pool = balanced(route.pool)
+        let pool = pool(of: route)
         let start = unsafe (base + header.pointee.plans).assumingMemoryBound(to: UInt32.self) + Int(pool.planStart)
         let span = unsafe Span(_unsafeStart: start, count: Int(pool.planCount))
         return unsafe _overrideLifetime(span, borrowing: self)
@@ -142,7 +150,6 @@ extension RouteView {
     func farListener(_ index: UInt32) -> UInt32 { unsafe read(header.pointee.farListeners, index) }
 
     func terms(_ index: UInt32) -> EndpointTerms { unsafe read(header.pointee.terms, index) }
-    func balanced(_ index: UInt32) -> RoutePool { unsafe read(header.pointee.balanced, index) }
     func held(_ index: UInt32) -> RouteHolding { unsafe read(header.pointee.holdings, index) }
     func boundary(_ index: UInt32) -> AddressBoundary { unsafe read(header.pointee.boundaries, index) }
     func fieldChange(_ index: UInt32) -> FieldChange { unsafe read(header.pointee.changes, index) }

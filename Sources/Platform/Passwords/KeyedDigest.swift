@@ -11,6 +11,9 @@ public struct KeyedDigest: Sendable {
             self.low = low
             self.high = high
         }
+
+        /// Whether the two are equal, found out in a time that does not tell where they differ.
+        public func matches(_ other: Value) -> Bool { (low ^ other.low) | (high ^ other.high) == 0 }
     }
 
     private let key: (UInt64, UInt64)
@@ -19,6 +22,24 @@ public struct KeyedDigest: Sendable {
     public init() { key = (System.random64(), System.random64()) }
 
     init(key: (UInt64, UInt64)) { self.key = key }
+
+    /// With the first 16 bytes of a secret, of which there must be as many.
+    public init(secret: [UInt8]) {
+        precondition(secret.count >= 16, "a key is 16 bytes")
+        func word(_ start: Int) -> UInt64 {
+            (0..<8).reduce(0) { $0 | UInt64(secret[start + $1]) << UInt64(8 * $1) }
+        }
+        key = (word(0), word(8))
+    }
+
+    /// Of two numbers, as of their 16 bytes, the least significant first.
+    public func callAsFunction(_ one: UInt64, _ other: UInt64) -> Value {
+        var state = State(key)
+        state.take(one)
+        state.take(other)
+        state.take(16 &<< 56)
+        return state.finish()
+    }
 
     public func callAsFunction(_ bytes: Span<UInt8>) -> Value {
         var state = State(key)

@@ -15,6 +15,22 @@ public enum Sealing {
     /// OpenSSL counts in 32 bits; nothing we seal comes near.
     static let plainLimit = 64 << 20
 
+    /// 32 bytes for another purpose, the same for the same key and purpose: HMAC-SHA-256 (RFC 2104) of the purpose's
+    /// name, which is what HKDF expands to (RFC 5869 §2.3). Nobody gets from them to the key, or to those of another
+    /// purpose.
+    public static func derive(_ purpose: String, key: [UInt8]) -> [UInt8] {
+        precondition(key.count == keyCount)
+        func pad(_ byte: UInt8) -> [UInt8] { key.map { $0 ^ byte } + [UInt8](repeating: byte, count: 64 - keyCount) }
+        return hash(pad(0x5c) + hash(pad(0x36) + Array(purpose.utf8) + [1]))
+    }
+
+    private static func hash(_ bytes: [UInt8]) -> [UInt8] {
+        var digest = [UInt8](repeating: 0, count: 32)
+        let isDone = unsafe EVP_Digest(bytes, bytes.count, &digest, nil, EVP_sha256(), nil) == 1
+        precondition(isDone, "OpenSSL cannot hash")
+        return digest
+    }
+
     /// `plain`, readable again only with `key`. A key of another length than ``keyCount`` is our own bug.
     public static func seal(_ plain: [UInt8], key: [UInt8]) -> [UInt8] {
         precondition(key.count == keyCount && plain.count <= plainLimit)

@@ -30,7 +30,7 @@ http {{
     client_max_body_size 0;
     {scratch}
     server {{
-        listen 127.0.0.1:{port} backlog=4096;
+        listen {address}:{port} backlog=4096;
         root {folder}/www;
         location = / {{ return 200 "{body}"; }}
     }}
@@ -54,7 +54,9 @@ class Backend:
     child: Child
 
     @staticmethod
-    def start(fleet: Fleet, scratch: place.Scratch, core: int | None, name: str = "backend") -> "Backend":
+    def start(
+        fleet: Fleet, scratch: place.Scratch, core: int | None, name: str = "backend", address: str = place.LOOPBACK
+    ) -> "Backend":
         folder = scratch.folder(name)
         files = folder / "www"
         files.mkdir()
@@ -62,7 +64,7 @@ class Backend:
         (files / "1m").write_bytes(b"k" * (1 << 20))
         port = place.free_port()
         text = CONFIGURATION.format(
-            folder=folder, port=port, body=BODY_128.replace("\n", "\\n"), user=nginx_user(),
+            folder=folder, address=address, port=port, body=BODY_128.replace("\n", "\\n"), user=nginx_user(),
             files=probe.descriptor_limit(), connections=probe.descriptor_limit() - 100,
             scratch=nginx_scratch(folder))
         configuration = folder / "backend.conf"

@@ -65,6 +65,25 @@ def instructions_per_request(pid: int, folder: Path, load: Load, tls: bool, core
     return (more - less) / (many - few), functions
 
 
+def dumped(pid: int, folder: Path, load: Load, seconds: int, core: int) -> tuple[int, int, str]:
+    """Instructions and requests of one run of load, and the file of the thread that had the most to do."""
+    _control(pid, folder, "zero")
+    outcome = load.run(seconds, core)
+    _control(pid, folder, "dump")
+    total, most, busiest = 0, 0, ""
+    for file in sorted(folder.glob("callgrind.out*")):
+        text = file.read_text(errors="replace")
+        file.unlink()
+        match = _TOTAL.search(text)
+        count = int(match.group(1)) if match else 0
+        total += count
+        if count > most:
+            most, busiest = count, text
+    if outcome.requests == 0 or outcome.wrong or total == 0:
+        raise StartFailure(f"inside valgrind {outcome.requests} requests were answered, {outcome.wrong} wrongly")
+    return total, outcome.requests, busiest
+
+
 def _counted(
     pid: int, folder: Path, load: Load, seconds: int, core: int, connections: int | None
 ) -> tuple[int, int, str]:
@@ -107,6 +126,28 @@ def self_costs(text: str) -> Counter[str]:
     for number, cost in costs.items():
         found[names.get(number, "?")] += cost
     return found
+
+
+def inclusive_cost(text: str, name: str) -> tuple[int, int]:
+    """Instructions of the functions whose mangled name has this in it, with those of what they call; and their calls."""
+    names: dict[str, str] = {}
+    function, callee, of_callee = "", "", False
+    cost, calls = 0, 0
+    for line in text.splitlines():
+        if match := _NAME.match(line):
+            names.setdefault(match.group(2), match.group(3) or "?")
+            if match.group(1):
+                callee = match.group(2)
+            else:
+                function = match.group(2)
+        elif line.startswith("calls="):
+            calls += int(line[6:].split()[0]) if name in names.get(callee, "") else 0
+            of_callee = True
+        elif match := _COST.match(line):
+            if name in names.get(function, "") and not (of_callee and callee == function):
+                cost += int(match.group(1))
+            of_callee = False
+    return cost, calls
 
 
 def hottest(text: str, requests: int, limit: int = 60) -> str:

@@ -3,6 +3,7 @@ import Compression
 import Contract
 import Engine
 import Kernel
+import Passwords
 import Routing
 import Synchronization
 import TLS
@@ -33,7 +34,7 @@ final class TestProxy {
         _ rules: [Rule]?, settings: Settings = Settings(), certificate: CertificateInput? = nil,
         log: AccessLogSink? = nil, address: String = "127.0.0.1:0",
         proxyProtocol: Contract.Listener.ProxyProtocol = .off,
-        notify: @escaping @Sendable (WorkerNotice) -> Void = { _ in }
+        signing: KeyedDigest = KeyedDigest(), notify: @escaping @Sendable (WorkerNotice) -> Void = { _ in }
     ) throws {
         self.settings = settings
         self.proxyProtocol = proxyProtocol
@@ -41,7 +42,7 @@ final class TestProxy {
             TLSContexts.build(
                 certificates: certificate.map { [$0] } ?? [], assignments: [], policy: .intermediate, previous: nil
             ).0
-        let worker = try Worker(log: log ?? Self.nowhere, settings: self.settings, notify: notify)
+        let worker = try Worker(log: log ?? Self.nowhere, settings: self.settings, signing: signing, notify: notify)
         let ended = try Signal()
         (box, tally, self.ended) = (WorkerBox(worker), worker.tally, ended)
         let wanted = SocketAddress(text: address) ?? SocketAddress(ipv4: 0x7f00_0001, port: 0)
@@ -155,11 +156,12 @@ func proxying(
     _ rules: [Rule]?, settings: Settings = Settings(), certificate: CertificateInput? = nil,
     log: AccessLogSink? = nil, address: String = "127.0.0.1:0",
     proxyProtocol: Contract.Listener.ProxyProtocol = .off,
-    notify: @escaping @Sendable (WorkerNotice) -> Void = { _ in }, _ body: (TestProxy) throws -> Void
+    signing: KeyedDigest = KeyedDigest(), notify: @escaping @Sendable (WorkerNotice) -> Void = { _ in },
+    _ body: (TestProxy) throws -> Void
 ) throws {
     let proxy = try TestProxy(
         rules, settings: settings, certificate: certificate, log: log, address: address, proxyProtocol: proxyProtocol,
-        notify: notify)
+        signing: signing, notify: notify)
     do {
         try body(proxy)
         try proxy.settle()
