@@ -161,9 +161,15 @@ struct Unexpected: Error, CustomStringConvertible {
 func tail(_ log: String) -> String {
     let lines = log.split(separator: "\n")
     let records = lines.filter { $0.contains("\"total_us\":") }
-    return (lines.filter { !$0.contains("\"total_us\":") }.suffix(25) + records.suffix(3)).map {
+    let cut = records.filter { !$0.contains("\"end\":\"complete\"") }
+    return (lines.filter { !$0.contains("\"total_us\":") }.suffix(25) + cut.suffix(5) + records.suffix(3)).map {
         String($0.prefix(400))
     }.joined(separator: "\n")
+}
+
+/// Responses that their upstream cut, by the access log.
+func cutResponses(_ log: String) -> Int {
+    log.split(separator: "\n").count { $0.contains("\"end\":\"upstream closed\"") && $0.contains("\"step\":\"body\"") }
 }
 
 /// Runs a test's body beside an appliance that is stopped afterwards, whatever happens.

@@ -46,7 +46,7 @@ extension ApplianceTests {
                 try await Task.sleep(for: .milliseconds(500))
                 let pid = try #require(Int32(try await engine.inspect("app2", "{{.State.Pid}}")))
                 ProcessTable.kill(pid)
-                try await lostNothing(load, appliance)
+                try await lostNothing(load, appliance, mayBeCut: true)
             }
         }
 
@@ -81,9 +81,12 @@ extension ApplianceTests {
             try await Task.sleep(for: .milliseconds(300))
         }
 
-        private func lostNothing(_ load: Load, _ appliance: Appliance) async throws {
+        /// - Parameter mayBeCut: a response that had begun when its endpoint was killed cannot be sent anew.
+        private func lostNothing(_ load: Load, _ appliance: Appliance, mayBeCut: Bool = false) async throws {
             let report = try await load.report()
-            #expect(report.failed == 0 && report.succeeded > 100, "\(report)\n\(tail(appliance.log))")
+            let cut = mayBeCut ? cutResponses(appliance.log) : 0
+            #expect(cut <= 2)
+            #expect(report.failed <= cut && report.succeeded > 100, "\(report)\n\(tail(appliance.log))")
         }
     }
 }

@@ -41,7 +41,10 @@ extension ApplianceTests {
                 try await engine.docker("stop", "-t", "1", "app1")
                 try await engine.docker("kill", "app2")
                 let report = try await load.report()
-                #expect(report.failed == 0, "\(report)\n\(tail(appliance.log))")
+                // A response that had begun when its container was killed cannot be sent anew.
+                let cut = cutResponses(appliance.log)
+                #expect(cut <= 2)
+                #expect(report.failed <= cut, "\(report)\n\(tail(appliance.log))")
                 try await answering(appliance, ["app3"])
 
                 try await engine.docker("kill", "app3")

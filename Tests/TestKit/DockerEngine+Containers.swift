@@ -21,9 +21,11 @@ extension DockerEngine {
             echo "${NAME:-unnamed}" > /www/index.html
             for port in ${PORTS:-80}; do
                 mkdir -p /www/$port && cp -r /www/index.html /www/cgi-bin /www/$port/ && echo "$port" > /www/$port/port
-                httpd -p $port -h /www/$port
+                httpd -f -p $port -h /www/$port &
+                listeners="$listeners $!"
             done
-            trap 'exit 0' TERM
+            # What is under way has a process of its own and finishes, as with any server that stops in good order.
+            trap 'kill $listeners; sleep 0.2; exit 0' TERM
             while :; do sleep 1000 & wait $!; done
             """,
             "www/cgi-bin/slow": """
