@@ -66,5 +66,5 @@ public struct EdgeDiagnosis: Equatable, Sendable, Codable {
 
 public enum LinkVersion {
     /// The version of the messages above. Both sides close with a log line when the other's differs.
-    public static let current = 3
+    public static let current = 4
 }

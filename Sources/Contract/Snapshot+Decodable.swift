@@ -28,7 +28,18 @@ extension Listener: Decodable {
             name: try values.decode(String.self, forKey: .name),
             address: try values.decode(String.self, forKey: .address),
             wireProtocol: try values.decode(WireProtocol.self, forKey: .wireProtocol),
-            proxyProtocol: try values.decodeIfPresent(ProxyProtocol.self, forKey: .proxyProtocol) ?? .off)
+            proxyProtocol: try values.decodeIfPresent(ProxyProtocol.self, forKey: .proxyProtocol) ?? .off,
+            connections: try Self.limit(.connections, of: values),
+            connectionsPerAddress: try Self.limit(.connectionsPerAddress, of: values))
+    }
+
+    private static func limit(_ key: CodingKeys, of values: KeyedDecodingContainer<CodingKeys>) throws -> Int? {
+        guard let value = try values.decodeIfPresent(Int.self, forKey: key) else { return nil }
+        guard Limits.countRange.contains(value) else {
+            throw DecodingError.dataCorruptedError(
+                forKey: key, in: values, debugDescription: "found \(value), wanted \(Limits.countRange)")
+        }
+        return value
     }
 }
 
@@ -37,6 +48,7 @@ extension Rule: Decodable {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         self.init(
             name: try values.decode(String.self, forKey: .name),
+            kind: try values.decodeIfPresent(Kind.self, forKey: .kind) ?? .http,
             listeners: try values.decodeIfPresent([String].self, forKey: .listeners) ?? [],
             hosts: try values.decodeIfPresent([String].self, forKey: .hosts) ?? [],
             path: try values.decodeIfPresent(String.self, forKey: .path) ?? "/",
@@ -46,7 +58,8 @@ extension Rule: Decodable {
             note: try values.decodeIfPresent(String.self, forKey: .note),
             options: try values.decodeIfPresent(RuleOptions.self, forKey: .options),
             pool: try values.decodeIfPresent(PoolOptions.self, forKey: .pool),
-            holding: try values.decodeIfPresent(Holding.self, forKey: .holding))
+            holding: try values.decodeIfPresent(Holding.self, forKey: .holding),
+            transport: try values.decodeIfPresent(TransportOptions.self, forKey: .transport))
     }
 }
 

@@ -54,16 +54,26 @@ public struct Listener: Equatable, Hashable, Sendable, Encodable {
     public var address: String
     public var wireProtocol: WireProtocol
     public var proxyProtocol: ProxyProtocol
+    /// Open connections (or sessions of `udp`) of all clients together, and of one client's address, in place of the
+    /// edge's ``Limits/connectionsPerListener`` and ``Limits/connectionsPerAddress``; `nil`: as the edge has it, 0: no
+    /// limit.
+    public var connections: Int?
+    public var connectionsPerAddress: Int?
 
-    public init(name: String, address: String, wireProtocol: WireProtocol, proxyProtocol: ProxyProtocol = .off) {
+    public init(
+        name: String, address: String, wireProtocol: WireProtocol, proxyProtocol: ProxyProtocol = .off,
+        connections: Int? = nil, connectionsPerAddress: Int? = nil
+    ) {
         self.name = name
         self.address = address
         self.wireProtocol = wireProtocol
         self.proxyProtocol = proxyProtocol
+        self.connections = connections
+        self.connectionsPerAddress = connectionsPerAddress
     }
 
     enum CodingKeys: String, CodingKey {
-        case name, address, proxyProtocol
+        case name, address, proxyProtocol, connections, connectionsPerAddress
         case wireProtocol = "protocol"
     }
 }
@@ -86,7 +96,17 @@ public struct Certificate: Equatable, Sendable, Codable {
 /// What a person, a label or a file asked for, linted and resolved: addresses instead of containers.
 public struct Rule: Equatable, Sendable, Encodable {
     enum CodingKeys: String, CodingKey {
-        case name, listeners, hosts, path, tls, certificate, endpoints, note, options, pool, holding
+        case name, kind, listeners, hosts, path, tls, certificate, endpoints, note, options, pool, holding, transport
+    }
+
+    /// What the rule passes on.
+    public enum Kind: String, Codable, Sendable, CaseIterable {
+        /// Requests.
+        case http
+        /// Connections, byte for byte.
+        case tcp
+        /// Datagrams.
+        case udp
     }
 
     public enum TLS: String, Codable, Sendable {
@@ -94,15 +114,19 @@ public struct Rule: Equatable, Sendable, Encodable {
         case any
         /// Served on `http` listeners only.
         case off
-        /// Served on `https` listeners; a plain request is redirected to `https`.
+        /// Served on `https` listeners; a plain request is redirected to `https`. Of a rule of kind `tcp`: TLS is taken
+        /// off here, with the other two it is passed on as it comes.
         case required
     }
 
     /// Unique among the rules of a snapshot; the identity by which its state survives a change.
     public var name: String
-    /// Names of the listeners that serve this rule; empty means every `http` and `https` listener.
+    public var kind: Kind
+    /// Names of the listeners that serve this rule; empty means every `http` and `https` listener, and is nothing for
+    /// a rule of another kind.
     public var listeners: [String]
-    /// Exact names, `*.suffix`, or `*` for the default host; lower case, without port or trailing dot.
+    /// Exact names, `*.suffix`, or `*` for the default host; lower case, without port or trailing dot. Of a rule of
+    /// kind `tcp`: what a ClientHello names (SNI, RFC 6066 §3); empty: whatever comes to the listener.
     public var hosts: [String]
     /// Path prefix, matched by whole segments; the longest wins.
     public var path: String
@@ -119,13 +143,17 @@ public struct Rule: Equatable, Sendable, Encodable {
     @Aside public var pool: PoolOptions?
     /// What becomes of requests while no endpoint is ready; `nil`: they are answered at once.
     public var holding: Holding?
+    /// What it asks for where it passes on connections or datagrams; `nil` is the standard.
+    @Aside public var transport: TransportOptions?
 
     public init(
-        name: String, listeners: [String] = [], hosts: [String] = [], path: String = "/", tls: TLS = .any,
+        name: String, kind: Kind = .http, listeners: [String] = [], hosts: [String] = [], path: String = "/",
+        tls: TLS = .any,
         certificate: String? = nil, endpoints: [Endpoint] = [], note: String? = nil, options: RuleOptions? = nil,
-        pool: PoolOptions? = nil, holding: Holding? = nil
+        pool: PoolOptions? = nil, holding: Holding? = nil, transport: TransportOptions? = nil
     ) {
         self.name = name
+        self.kind = kind
         self.listeners = listeners
         self.hosts = hosts
         self.path = path
@@ -136,6 +164,7 @@ public struct Rule: Equatable, Sendable, Encodable {
         self.options = options
         self.pool = pool
         self.holding = holding
+        self.transport = transport
     }
 }
 

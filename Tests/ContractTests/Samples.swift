@@ -34,14 +34,17 @@ extension Snapshot {
                 Listener(
                     name: $0, address: "0.0.0.0:\(Int.random(in: 1...2, using: &random))",
                     wireProtocol: Listener.WireProtocol.allCases.randomElement(using: &random)!,
-                    proxyProtocol: Listener.ProxyProtocol.allCases.randomElement(using: &random)!)
+                    proxyProtocol: Listener.ProxyProtocol.allCases.randomElement(using: &random)!,
+                    connections: Bool.random(using: &random) ? nil : 5,
+                    connectionsPerAddress: Bool.random(using: &random) ? nil : 0)
             },
             certificates: names("c").map {
                 Certificate(name: $0, chain: "chain \(Int.random(in: 1...2, using: &random))", key: "key")
             },
             rules: names("r").map {
                 Rule(
-                    name: $0, listeners: Bool.random(using: &random) ? [] : ["l1"],
+                    name: $0, kind: Rule.Kind.allCases.randomElement(using: &random)!,
+                    listeners: Bool.random(using: &random) ? [] : ["l1"],
                     hosts: ["h\(Int.random(in: 1...2, using: &random)).test", "bücher \"\\\n\u{1F433}"],
                     path: Bool.random(using: &random) ? "/" : "/api",
                     tls: [.any, .off, .required].randomElement(using: &random)!,
@@ -49,7 +52,8 @@ extension Snapshot {
                     endpoints: (0..<Int.random(in: 0...2, using: &random)).map {
                         Endpoint(address: "10.0.0.\($0):80", name: "web")
                     },
-                    note: Bool.random(using: &random) ? nil : "stopped")
+                    note: Bool.random(using: &random) ? nil : "stopped",
+                    transport: Bool.random(using: &random) ? nil : .random(using: &random))
             })
     }
 
@@ -59,5 +63,29 @@ extension Snapshot {
         ordered.rules.sort { $0.name < $1.name }
         ordered.certificates.sort { $0.name < $1.name }
         return ordered
+    }
+}
+
+extension TransportOptions {
+    static func random(using random: inout Seeded) -> TransportOptions {
+        var options = TransportOptions()
+        options.protocols = [[], ["postgresql", "h2"]].randomElement(using: &random)!
+        options.prefaces = Preface.allCases.filter { _ in Bool.random(using: &random) }
+        options.proxyProtocol = SentProxyProtocol.allCases.randomElement(using: &random)!
+        if Bool.random(using: &random) {
+            var tls = UpstreamTLS()
+            tls.serverName = Bool.random(using: &random) ? nil : "db.test"
+            tls.verify = Bool.random(using: &random)
+            tls.authorities = Bool.random(using: &random) ? nil : "PEM"
+            options.upstreamTLS = tls
+        }
+        if Bool.random(using: &random) {
+            var sessions = SessionOptions()
+            sessions.idle = Int.random(in: 100...200, using: &random)
+            sessions.replies = Int.random(in: 0...2, using: &random)
+            sessions.orphans = SessionOptions.Orphans.allCases.randomElement(using: &random)!
+            options.sessions = sessions
+        }
+        return options
     }
 }

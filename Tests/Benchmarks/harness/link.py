@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-VERSION = 3
+VERSION = 4
 """Of `LinkVersion.current`; a test of the benchmark compares the two."""
 PAYLOAD_LIMIT = 256 << 20
 
