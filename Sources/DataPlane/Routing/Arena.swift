@@ -47,9 +47,11 @@ let nobody = UInt32.max
     var bindings = 0
     /// Listener indexes of 64 and above that bindings name.
     var farListeners = 0
-    /// The transport route of each listener index, or ``nobody``.
-    var transports = 0
-    var transportCount: UInt32 = 0
+    /// ``ListenerRecord`` by listener index, of those that rules name.
+    var listeners = 0
+    var listenerCount: UInt32 = 0
+    /// ``RouteTransport``
+    var transportOptions = 0
     /// The record of the host `*`, or ``nobody``.
     var defaultHost = nobody
     /// Bit `n` of the pair: some `*.suffix` has `n` labels in its suffix.
@@ -117,6 +119,8 @@ struct Binding: BitwiseCopyable {
         static let redirectsPlain = Flags(rawValue: 4)
         /// On every listener.
         static let everywhere = Flags(rawValue: 8)
+        /// Takes TLS connections, by what their ClientHello says.
+        static let streams = Flags(rawValue: 16)
     }
 
     /// Bit `n`: on the listener with index `n`, below 64.

@@ -38,14 +38,17 @@ final class CompiledRule: Sendable {
     /// `nil`: each endpoint in turn.
     let pool: CompiledPool?
     let holding: RouteHolding?
+    /// `nil`: of an http rule.
+    let transport: CompiledTransport?
     let listeners: UInt64
     let farListeners: [UInt32]
     let flags: Binding.Flags
-    /// Listener indexes of a rule without hosts: it also is their transport route.
-    let transports: [UInt32]
+    /// Of all listeners it names.
+    let listenerIndexes: [UInt32]
     private let registry: EndpointRegistry
 
     init(_ rule: Rule, hashing: Hashing, registry: EndpointRegistry, listenerIndex: (String) -> Int) throws(RuleFault) {
+        transport = try CompiledTransport(rule)
         let places = try Self.places(of: rule, hashing: hashing)
         let path = try Self.path(from: rule.path)
         let addresses = try Self.addresses(of: rule)
@@ -71,12 +74,13 @@ final class CompiledRule: Sendable {
         let indexes = Set(rule.listeners).map(listenerIndex).sorted()
         listeners = indexes.filter { $0 < 64 }.reduce(0) { $0 | 1 << UInt64($1) }
         farListeners = indexes.filter { $0 >= 64 }.map(UInt32.init)
-        transports = rule.hosts.isEmpty ? indexes.map(UInt32.init) : []
+        listenerIndexes = indexes.map(UInt32.init)
         var flags: Binding.Flags =
-            switch rule.tls {
-            case .any: [.servesPlain, .servesSecure]
-            case .off: [.servesPlain]
-            case .required: [.servesSecure, .redirectsPlain]
+            switch (rule.kind, rule.tls) {
+            case (.http, .any): [.servesPlain, .servesSecure]
+            case (.http, .off): [.servesPlain]
+            case (.http, .required): [.servesSecure, .redirectsPlain]
+            case (.tcp, _), (.udp, _): [.streams]
             }
         if rule.listeners.isEmpty { flags.insert(.everywhere) }
         self.flags = flags
@@ -157,13 +161,13 @@ extension CompiledRule {
         guard rule.hosts.count <= RuleLimits.hosts else {
             throw RuleFault(message: "found \(rule.hosts.count) hosts, wanted at most \(RuleLimits.hosts)")
         }
-        guard !rule.hosts.isEmpty || !rule.listeners.isEmpty else {
+        guard rule.kind != .http || !rule.hosts.isEmpty || !rule.listeners.isEmpty else {
             throw RuleFault(message: "names neither a host nor a listener; \"*\" is the host that stands for all")
         }
         var places: [Place] = []
         var text: [UInt64] = []
         var seen: Set<[UInt8]> = []
-        for host in rule.hosts.isEmpty ? ["*"] : rule.hosts {
+        for host in CompiledTransport.hosts(of: rule) {
             let pattern = try HostPattern(host)
             guard seen.insert(pattern.identity).inserted else { continue }
             let words = pattern.name.packedWords

@@ -88,6 +88,7 @@ private struct MatchLog: MatchWatch {
             switch verdict {
             case .servesOtherListeners: return "lost, it does not serve listener \"\(listener)\""
             case .servesPlainOnly: return "lost, it serves requests without TLS only"
+            case .passesConnections: return "lost, it takes connections, not requests"
             case .servesSecureOnly: return "lost, it serves requests with TLS only"
             case .serves, .redirects: break
             }

@@ -132,7 +132,8 @@ public final class RouteCompiler {
 extension TableWriter.Conflict {
     func message(winner: String) -> String {
         let rule = loser.source
-        let host = loser.hostPattern(at: place)
+        // A rule that goes by its listener has no place.
+        let host = loss == .transport ? "" : loser.hostPattern(at: place)
         let found = "host \"\(host)\", path \"\(rule.path)\": "
         return switch loss {
         case .everywhere:
@@ -145,8 +146,8 @@ extension TableWriter.Conflict {
             "\(found)more than \(RuleLimits.rulesInOnePlace) rules have the same on different listeners; "
                 + "this one is left out"
         case .transport:
-            "rule \"\(winner)\" serves the same listener without naming a host and comes first by name; "
-                + "change one of them"
+            "rule \"\(winner)\" takes the same connections of a listener and comes first by name; "
+                + "change one of them: hosts, protocols or prefaces tell connections apart"
         }
     }
 }

@@ -49,6 +49,8 @@ public struct Route: Sendable, BitwiseCopyable {
     @usableFromInline let pool: UInt32
     /// Which of the table's ways to hold requests, or `nobody`.
     @usableFromInline let holding: UInt32
+    /// Which of the table's transports, or `nobody`.
+    let transport: UInt32
 
     /// Zero means: the rule exists and nothing serves it now. Answer: 503.
     @inlinable public var endpointCount: Int { Int(endpointsCount) }
@@ -58,6 +60,8 @@ public struct Route: Sendable, BitwiseCopyable {
     @inlinable public var hasPlan: Bool { pool != .max }
     /// Whether its requests are held while no endpoint is ready.
     @inlinable public var isHolding: Bool { holding != .max }
+    /// Whether it takes connections or datagrams, and not requests.
+    public var isTransport: Bool { transport != nobody }
     /// Whether the rule says why nothing serves it.
     @inlinable public var hasNote: Bool { noteCount > 0 }
 }

@@ -188,7 +188,7 @@ extension RouteView {
                 guard Watch.readsOn else { return .route(RouteID(number: binding.route)) }
                 if case .route = found {} else { found = .route(RouteID(number: binding.route)) }
             case .redirects: if found == .none { found = .redirectToTLS(RouteID(number: binding.route)) }
-            case .servesPlainOnly, .servesSecureOnly, .servesOtherListeners: break
+            case .servesPlainOnly, .servesSecureOnly, .servesOtherListeners, .passesConnections: break
             }
             index = binding.next
         } while index != nobody
@@ -200,13 +200,15 @@ extension RouteView {
         guard binding.flags.contains(.everywhere) || isBound(binding, to: asked.listener) else {
             return .servesOtherListeners
         }
-        if asked.secure { return binding.flags.contains(.servesSecure) ? .serves : .servesPlainOnly }
-        if binding.flags.contains(.servesPlain) { return .serves }
+        if asked.secure, binding.flags.contains(.servesSecure) { return .serves }
+        if !asked.secure, binding.flags.contains(.servesPlain) { return .serves }
+        if binding.flags.contains(.streams) { return .passesConnections }
+        if asked.secure { return .servesPlainOnly }
         return binding.flags.contains(.redirectsPlain) ? .redirects : .servesSecureOnly
     }
 
     @inline(__always)
-    private func isBound(_ binding: Binding, to listener: Int) -> Bool {
+    func isBound(_ binding: Binding, to listener: Int) -> Bool {
         if listener >= 0 && listener < 64 {
             return binding.listeners &>> UInt64(truncatingIfNeeded: listener) & 1 != 0
         }
@@ -225,6 +227,8 @@ private struct Asked: BitwiseCopyable {
 /// What one rule at a place the request meets says to it.
 enum Verdict: BitwiseCopyable {
     case serves, redirects, servesPlainOnly, servesSecureOnly, servesOtherListeners
+    /// It is of kind `tcp`.
+    case passesConnections
 }
 
 /// Is told the steps of a match; for explanations.

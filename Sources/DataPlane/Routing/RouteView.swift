@@ -109,14 +109,6 @@ public struct RouteView: @unchecked Sendable, BitwiseCopyable {
         let span = unsafe Span(_unsafeStart: place, count: count)
         return unsafe _overrideLifetime(span, borrowing: self)
     }
-
-    /// The route of a tcp or udp listener: that of the rule that names the listener and no host.
-    public func transportRoute(listener: Int) -> RouteID? {
-        guard listener >= 0, unsafe listener < Int(header.pointee.transportCount) else { return nil }
-        let number = unsafe (base + header.pointee.transports).load(
-            fromByteOffset: listener &* 4, as: UInt32.self)
-        return number == nobody ? nil : RouteID(number: number)
-    }
 }
 
 /// The endpoints of one route; trivial, valid as long as the view it came from.
@@ -196,7 +188,7 @@ extension RouteView {
     }
 
     @inline(__always)
-    private func read<Record: BitwiseCopyable>(_ section: Int, _ index: UInt32) -> Record {
+    func read<Record: BitwiseCopyable>(_ section: Int, _ index: UInt32) -> Record {
         unsafe (base + section).load(
             fromByteOffset: Int(index) &* MemoryLayout<Record>.stride, as: Record.self)
     }

@@ -15,6 +15,9 @@ struct TableWriter {
     var balancedCount = 0
     var planCount = 0
     var holdingCount = 0
+    var transportCount = 0
+    /// Protocols of tcp rules by route, where they ask for some.
+    private var protocols: [UInt32: [UInt8]] = [:]
     /// Rules that lost a place to another, in the order they came.
     private(set) var conflicts: [Conflict] = []
 
@@ -30,7 +33,7 @@ struct TableWriter {
 
     init(rules: [CompiledRule], records: [EndpointRecord], hashing: Hashing) {
         var header = ArenaHeader()
-        var (pools, bindings, far, text, routes, endpoints, transports) = (0, 0, 0, 0, 0, 0, 0)
+        var (pools, bindings, far, text, routes, endpoints, listeners, transports) = (0, 0, 0, 0, 0, 0, 0, 0)
         var (options, boundaries, changes, balanced, plans, holdings) = (0, 0, 0, 0, 0, 0)
         for rule in rules {
             if let more = rule.options {
@@ -43,16 +46,17 @@ struct TableWriter {
                 plans += pool.wordCount
             }
             if rule.holding != nil { holdings += 1 }
+            if rule.transport != nil { transports += 1 }
             pools += rule.endpoints.count
             bindings += rule.places.count
             far += rule.farListeners.count
             text +=
-                (rule.name.count + rule.note.count + (rule.options?.text.count ?? 0) + (rule.pool?.text.count ?? 0) + 7)
-                & ~7
+                (rule.name.count + rule.note.count + (rule.options?.text.count ?? 0) + (rule.pool?.text.count ?? 0)
+                    + (rule.transport?.protocols.count ?? 0) + 7) & ~7
             text += (rule.hostText.count + rule.path.count) * 8
             routes = max(routes, rule.id.index + 1)
             for endpoint in rule.endpoints { endpoints = max(endpoints, endpoint.index + 1) }
-            for listener in rule.transports { transports = max(transports, Int(listener) + 1) }
+            for listener in rule.listenerIndexes { listeners = max(listeners, Int(listener) + 1) }
         }
         let slots = Self.slotCount(for: bindings)
         var size = 0
@@ -72,7 +76,8 @@ struct TableWriter {
         header.paths = section(PathRecord.self, bindings)
         header.bindings = section(Binding.self, bindings)
         header.farListeners = section(UInt32.self, far)
-        header.transports = section(UInt32.self, transports)
+        header.listeners = section(ListenerRecord.self, listeners)
+        header.transportOptions = section(RouteTransport.self, transports)
         header.options = section(RouteOptions.self, options)
         header.boundaries = section(AddressBoundary.self, boundaries)
         header.changes = section(FieldChange.self, changes)
@@ -84,7 +89,7 @@ struct TableWriter {
         header.size = size
         header.routeLimit = UInt32(routes)
         header.endpointLimit = UInt32(endpoints)
-        header.transportCount = UInt32(transports)
+        header.listenerCount = UInt32(listeners)
         header.hostMask = UInt64(slots - 1)
         header.pathMask = UInt64(slots - 1)
         header.hashing = hashing
@@ -97,7 +102,8 @@ struct TableWriter {
         let terms = [EndpointTerms](repeating: EndpointTerms(), count: endpoints)
         arena.copy(terms.span, at: header.terms)
         arena.fill(0xff, from: header.hostSlots, to: header.hosts)
-        arena.fill(0xff, from: header.transports, to: header.options)
+        let records = [ListenerRecord](repeating: ListenerRecord(), count: listeners)
+        arena.copy(records.span, at: header.listeners)
     }
 
     /// At most half of the slots are taken, and at least one is vacant.
@@ -114,6 +120,7 @@ struct TableWriter {
         let options = add(rule.options)
         let pool = add(rule.pool)
         let holding = add(rule.holding)
+        let transport = add(rule.transport)
         textCount = (textCount + 7) & ~7
         let (endpoints, farListeners) = (rule.endpoints, rule.farListeners)
         arena.copy(endpoints.span, at: header.pools, poolCount)
@@ -121,7 +128,8 @@ struct TableWriter {
             Route(
                 id: rule.id, endpointsStart: UInt32(poolCount), endpointsCount: UInt32(rule.endpoints.count),
                 nameStart: name, nameCount: UInt32(rule.name.count), noteStart: note,
-                noteCount: UInt32(rule.note.count), options: options, pool: pool, holding: holding),
+                noteCount: UInt32(rule.note.count), options: options, pool: pool, holding: holding,
+                transport: transport),
             at: header.routes, rule.id.index)
         poolCount += rule.endpoints.count
         for endpoint in endpoints {
@@ -135,6 +143,7 @@ struct TableWriter {
                 arena.store(all, at: header.terms, endpoint.index)
             }
         }
+        if let asked = rule.transport?.protocols, !asked.isEmpty { protocols[rule.id.number] = asked }
         let far = UInt32(farCount)
         arena.copy(farListeners.span, at: header.farListeners, farCount)
         farCount += rule.farListeners.count
@@ -145,14 +154,12 @@ struct TableWriter {
                 farCount: UInt16(rule.farListeners.count), flags: rule.flags)
             bind(binding, rule, place: number, host: host, path: path)
         }
-        for listener in rule.transports {
-            let winner = arena.load(UInt32.self, at: header.transports, Int(listener))
-            if winner == nobody {
-                arena.store(rule.id.number, at: header.transports, Int(listener))
-            } else {
-                conflicts.append(Conflict(winner: winner, loser: rule, place: 0, loss: .transport))
-            }
-        }
+        addToListeners(rule)
+    }
+
+    /// A rule of a listener gets nothing, or not all it asks for, because another came first.
+    mutating func lose(_ rule: CompiledRule, to winner: UInt32) {
+        conflicts.append(Conflict(winner: winner, loser: rule, place: 0, loss: .transport))
     }
 
     /// Writes the header; after it the block is complete.
@@ -272,8 +279,10 @@ struct TableWriter {
 
     /// Whether some request would be served by both.
     private func contend(_ one: Binding, _ other: Binding) -> Bool {
-        let serving: Binding.Flags = [.servesPlain, .servesSecure]
-        guard !one.flags.intersection(other.flags).isDisjoint(with: serving) else { return false }
+        let serving: Binding.Flags = [.servesPlain, .servesSecure, .streams]
+        guard !one.flags.intersection(other.flags).isDisjoint(with: serving), asksAlike(one, other) else {
+            return false
+        }
         if one.flags.contains(.everywhere) || other.flags.contains(.everywhere) { return true }
         if one.listeners & other.listeners != 0 { return true }
         return one.farCount > 0 && other.farCount > 0 && !far(one).isDisjoint(with: far(other))
@@ -282,7 +291,7 @@ struct TableWriter {
     /// Whether every request that `binding` would answer is answered by one of `earlier`.
     private func covers(_ earlier: [Binding], _ binding: Binding) -> Bool {
         func covered(by flags: Binding.Flags) -> Bool {
-            let able = earlier.filter { !$0.flags.isDisjoint(with: flags) }
+            let able = earlier.filter { !$0.flags.isDisjoint(with: flags) && asksAlike($0, binding) }
             if able.contains(where: { $0.flags.contains(.everywhere) }) { return true }
             guard !binding.flags.contains(.everywhere) else { return false }
             let near = able.reduce(0) { $0 | $1.listeners }
@@ -292,9 +301,14 @@ struct TableWriter {
         let needs: [(Binding.Flags, Binding.Flags)] = [
             (.servesPlain, .servesPlain), (.servesSecure, .servesSecure),
             // Where a rule serves without TLS, nothing is redirected.
-            (.redirectsPlain, [.servesPlain, .redirectsPlain]),
+            (.redirectsPlain, [.servesPlain, .redirectsPlain]), (.streams, .streams),
         ]
         return needs.allSatisfy { flag, able in !binding.flags.contains(flag) || covered(by: able) }
+    }
+
+    /// Whether two rules ask for the same application protocols; requests ask for none.
+    private func asksAlike(_ one: Binding, _ other: Binding) -> Bool {
+        protocols[one.route] == protocols[other.route]
     }
 
     private func far(_ binding: Binding) -> Set<UInt32> {
