@@ -85,8 +85,8 @@ targets +=
     + module(
         "Proxy", on: .DataPlane,
         uses: [
-            "Engine", "Kernel", "Bytes", "Telemetry", "HTTP", "HTTP1", "ProxyProtocol", "TLS", "Routing", "Balancing",
-            "Contract", "Passwords", "Compression",
+            "Engine", "Kernel", "Bytes", "Telemetry", "HTTP", "HTTP1", "ProxyProtocol", "Preface", "TLS", "Routing",
+            "Balancing", "Contract", "Passwords", "Compression",
         ], testedWith: ["HealthChecking"])
     + module(
         "HealthChecking", on: .DataPlane,

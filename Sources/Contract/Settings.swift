@@ -31,7 +31,7 @@ public struct Settings: Equatable, Sendable, Encodable {
 public struct Timeouts: Equatable, Sendable, Encodable {
     enum CodingKeys: String, CodingKey {
         case head, handshake, bodyIdle, connect, firstByte, responseIdle, keepAlive, upstreamIdle, tunnelIdle, total
-        case drain
+        case drain, preface
     }
 
     /// A day, the longest that any wait may be set to.
@@ -60,6 +60,9 @@ public struct Timeouts: Equatable, Sendable, Encodable {
     /// none. Tunnels are exempt: once the protocol is switched, `tunnelIdle` alone counts. Answer: 408 while the
     /// request is still coming, 504 while the response is awaited.
     public var total = 0
+    /// Accept to the first byte of a client, where its connection could be of several kinds: after that it is taken for
+    /// one that waits for its server to speak.
+    public var preface = 3_000
     /// After SIGTERM: exchanges in flight get this long to finish.
     public var drain = 30_000
 

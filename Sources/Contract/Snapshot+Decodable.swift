@@ -111,6 +111,7 @@ extension Timeouts: Decodable {
         try read(.tunnelIdle, into: &tunnelIdle)
         try read(.total, from: 0, into: &total)
         try read(.drain, from: 0, into: &drain)
+        try read(.preface, into: &preface)
     }
 }
 

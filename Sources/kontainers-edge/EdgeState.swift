@@ -20,6 +20,8 @@ final class EdgeState {
     private var contextDiagnoses: [EdgeDiagnosis] = []
     /// Rules that name a certificate: few, and looked at only when one of them or a certificate changes.
     private var assignments: [String: [(host: String, certificate: String)]] = [:]
+    /// Rules that take TLS off connections or put it on, with what they do it by: by name, few as well.
+    private var connectionTLS = ConnectionTLSBook()
     private(set) var isServing = false
 
     func listenerIndex(of name: String) -> Int { compiler.listenerIndex(of: name) }
@@ -33,7 +35,11 @@ final class EdgeState {
         certificates = snapshot.certificates
         rules = Dictionary(snapshot.rules.map { ($0.name, $0) }, uniquingKeysWith: { _, last in last })
         assignments = [:]
-        for rule in snapshot.rules { assign(rule) }
+        connectionTLS = ConnectionTLSBook()
+        for rule in snapshot.rules {
+            assign(rule)
+            connectionTLS.put(rule)
+        }
         compiler.replaceAll(rules: snapshot.rules)
         buildContexts()
         isServing = true
@@ -52,10 +58,12 @@ final class EdgeState {
         apply(delta.certificates)
         for name in delta.rules.removed {
             rules[name] = nil
+            connectionTLS.remove(name)
             if assignments.removeValue(forKey: name) != nil { mustBuildContexts = true }
         }
         for rule in delta.rules.put {
             rules[rule.name] = rule
+            connectionTLS.put(rule)
             let had = assignments.removeValue(forKey: rule.name) != nil
             assign(rule)
             if had || assignments[rule.name] != nil { mustBuildContexts = true }
@@ -79,6 +87,8 @@ final class EdgeState {
 
     private func assign(_ rule: Rule) {
         guard let certificate = rule.certificate, rule.tls != .off else { return }
+        // Of connections only those whose TLS is taken off need one.
+        guard rule.kind == .http || rule.tls == .required else { return }
         assignments[rule.name] = rule.hosts.map { ($0, certificate) }
     }
 
@@ -101,9 +111,11 @@ final class EdgeState {
         let (table, faults) = compiler.build(revision: revision, epoch: epoch)
         let secure = listeners.first { $0.wireProtocol == .https }
         let port = secure.flatMap { $0.address.split(separator: ":").last }.flatMap { Int($0) } ?? 443
+        let (connections, connectionFaults) = connectionTLS.compile(for: table, contexts)
         let revision = Revision(
-            table: table, contexts: contexts, settings: settings, securePort: port, adopted: adopted)
-        return (revision, contextDiagnoses + faults + trustFaults)
+            table: table, contexts: contexts, connectionTLS: connections, settings: settings, securePort: port,
+            adopted: adopted)
+        return (revision, contextDiagnoses + faults + trustFaults + connectionFaults)
     }
 
     private var trustFaults: [EdgeDiagnosis] {

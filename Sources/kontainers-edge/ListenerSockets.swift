@@ -29,9 +29,8 @@ final class ListenerSockets {
     /// One socket for each worker, in their order. They belong to the workers from now on.
     func give(_ listener: Listener, _ sockets: [CInt], _ state: EdgeState) {
         guard isServing else { return waiting.append((listener, sockets)) }
-        guard listener.wireProtocol == .http || listener.wireProtocol == .https else {
-            return sockets.forEach { Socket.close($0) }
-        }
+        guard listener.wireProtocol != .udp else { return sockets.forEach { Socket.close($0) } }
+        func limit(_ count: Int?) -> UInt64? { count.map { UInt64(max(0, $0)) } }
         let index = state.listenerIndex(of: listener.name)
         for (worker, socket) in zip(workers, sockets) {
             let port = Socket.localAddress(socket)?.port ?? 0
@@ -39,8 +38,10 @@ final class ListenerSockets {
                 .open(
                     WorkerListener(
                         socket: socket, index: index, name: listener.name,
-                        isSecure: listener.wireProtocol == .https, port: Int(port),
-                        proxyProtocol: listener.proxyProtocol)))
+                        isSecure: listener.wireProtocol == .https, isRaw: listener.wireProtocol == .tcp,
+                        port: Int(port), proxyProtocol: listener.proxyProtocol,
+                        connectionLimit: limit(listener.connections),
+                        addressLimit: limit(listener.connectionsPerAddress))))
         }
         for socket in sockets.dropFirst(workers.count) { Socket.close(socket) }
         open[listener.name] = listener
@@ -59,7 +60,7 @@ final class ListenerSockets {
         let wanted = Dictionary(state.listeners.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         for (name, listener) in open where wanted[name] != listener { close(name, state) }
         for listener in state.listeners where open[listener.name] == nil {
-            guard listener.wireProtocol == .http || listener.wireProtocol == .https else {
+            guard listener.wireProtocol != .udp else {
                 diagnoses.append(
                     EdgeDiagnosis(
                         subject: .listener, name: listener.name,

@@ -42,7 +42,7 @@ extension Worker {
         record.append("\"}\n")
     }
 
-    private func appendWeight(_ weight: UInt32, _ record: Buffer) {
+    func appendWeight(_ weight: UInt32, _ record: Buffer) {
         guard weight > 1 else { return }
         record.append(",\"sample\":")
         record.append(decimal: UInt64(weight))

@@ -35,13 +35,7 @@ extension Worker {
             return exchange.recordSplit = beginCombined(address, bytes, record)
         }
         openRecord(client, address, record)
-        if let session = connections[client].session {
-            record.append(",\"tls\":\"")
-            record.append(tlsVersionName(session.negotiatedVersion))
-            record.append("\",\"cipher\":\"")
-            record.append(json: session.cipherName, leaving: RecordRoom.host)
-            record.append("\"")
-        }
+        if let session = connections[client].session { appendTLS(session, record) }
         record.append(",\"id\":\"")
         if !isTrusted || !appendKeptID(bytes, to: record) { record.append(requestIDs.current) }
         record.append("\",\"method\":\"")
@@ -53,6 +47,14 @@ extension Worker {
         record.append(
             json: bytes.extracting(requestHead.targetStart..<requestHead.targetEnd),
             leaving: RecordRoom.ending + RecordRoom.rule)
+        record.append("\"")
+    }
+
+    func appendTLS(_ session: TLSSession, _ record: Buffer) {
+        record.append(",\"tls\":\"")
+        record.append(tlsVersionName(session.negotiatedVersion))
+        record.append("\",\"cipher\":\"")
+        record.append(json: session.cipherName, leaving: RecordRoom.host)
         record.append("\"")
     }
 

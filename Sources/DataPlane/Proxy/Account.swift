@@ -19,6 +19,7 @@ import Telemetry
 extension Worker {
     /// Counts an exchange that is over, and writes its record.
     func account(_ index: UInt32) {
+        if exchanges[index].opensTunnel { return recordTunnelAttempt(index) }
         count(status: Int(exchanges[index].status))
         countEnd(index)
         guard let record = exchanges[index].record else { return }
@@ -31,7 +32,7 @@ extension Worker {
     }
 
     /// How many exchanges that did not fail the record of the next one stands for; 0 for one without a record.
-    private func takeWeight() -> UInt32 {
+    func takeWeight() -> UInt32 {
         guard sample > 1 else { return 1 }
         let isFirst = sampleCount == 0
         sampleCount = sampleCount &+ 1 >= sample ? 0 : sampleCount &+ 1

@@ -15,10 +15,12 @@ extension Worker {
 
     /// Counts a connection that was just accepted, or turns it away. `false`: it is gone, or going.
     func enroll(_ index: UInt32) -> Bool {
-        if tunables.connectionsPerListener > 0 {
+        let limit =
+            listeners[Int(connections[index].listener)].connectionLimit ?? tunables.connectionsPerListener
+        if limit > 0 {
             let counts = listenerCounts ?? census.listeners()
             listenerCounts = counts
-            guard counts.enter(Int(connections[index].listener), limit: tunables.connectionsPerListener) else {
+            guard counts.enter(Int(connections[index].listener), limit: limit) else {
                 tally.limits.connectionsPerListener.add()
                 turnAway(index, .listenerFull)
                 return false
@@ -32,11 +34,15 @@ extension Worker {
     /// The same for the connection's peer, which may have been told by a PROXY protocol header. A trusted proxy has as
     /// many as it likes: they are its clients'.
     func enrollAddress(_ index: UInt32) -> Bool {
-        guard tunables.connectionsPerAddress > 0, !connections[index].isTrusted else { return true }
+        let listener = Int(connections[index].listener)
+        let own = listeners[listener].addressLimit
+        let limit = own ?? tunables.connectionsPerAddress
+        guard limit > 0, !connections[index].isTrusted else { return true }
         let counts = addressCounts ?? census.addresses()
         addressCounts = counts
         let (high, low) = connections[index].peer.words
-        switch counts.enter(high: high, low: low, limit: tunables.connectionsPerAddress) {
+        // A limit of the listener's own counts what comes to it alone.
+        switch counts.enter(high: high, low: low, of: own == nil ? -1 : listener, limit: limit) {
         case .counted(let place): connections[index].addressPlace = place
         case .crowded: tally.limits.addressesUncounted.add()
         case .full:

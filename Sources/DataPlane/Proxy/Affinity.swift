@@ -97,7 +97,7 @@ func keyed(_ bytes: Span<UInt8>) -> UInt64 {
     return state
 }
 
-private func folded(_ state: UInt64, _ word: UInt64) -> UInt64 {
+func folded(_ state: UInt64, _ word: UInt64) -> UInt64 {
     let product = (state ^ word ^ 0x9e37_79b9_7f4a_7c15) &* 0xbf58_476d_1ce4_e5b9
     return product ^ product >> 31
 }

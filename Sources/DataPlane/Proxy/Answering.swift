@@ -12,6 +12,7 @@ extension Worker {
     ///
     /// - Parameter wait: nanoseconds until the client may ask again, where it is not the table that says; 0 is none.
     func answer(_ index: UInt32, _ answer: Answer, retryIn wait: UInt64 = 0) {
+        if exchanges[index].opensTunnel { return refuseTunnel(index, answer) }
         tally.count(answer)
         exchanges[index].answered = answer
         let output = beginAnswer(index, status: answer.status)

@@ -67,9 +67,14 @@ extension Worker {
     /// It has none any more.
     @inline(__always)
     func leaveEndpoint(_ index: UInt32, _ number: UInt32) {
+        leaveEndpoint(number, of: exchanges[index].route, hasPlan: exchanges[index].hasPlan)
+    }
+
+    @inline(__always)
+    func leaveEndpoint(_ number: UInt32, of route: UInt32, hasPlan: Bool) {
         if loads[Int(number)].inFlight >= loads[Int(number)].inFlightLimit { endpointFreed(number) }
         loads[Int(number)].inFlight -= 1
-        if exchanges[index].hasPlan { pools[Int(exchanges[index].route)].inFlight -= 1 }
+        if hasPlan { pools[Int(route)].inFlight -= 1 }
         tally.endpoints.subtract(.inFlight, of: number)
     }
 

@@ -100,13 +100,15 @@ final class AddressCounts: Sendable {
     /// - Parameters:
     ///   - high, low: the address, IPv4 as `::ffff:a.b.c.d`. Of IPv6 the first 64 bits count: whoever has one address
     ///     of such a network has all of them.
+    ///   - listener: what is counted by itself; all that have -1 are counted together.
     ///   - limit: 1 to 2^24 - 2.
-    func enter(high: UInt64, low: UInt64, limit: UInt64) -> Entry {
+    func enter(high: UInt64, low: UInt64, of listener: Int = -1, limit: UInt64) -> Entry {
         let isIPv4 = high == 0 && low &>> 32 == 0xffff
         // Seeded for each process: nobody outside can choose whose neighbour to be.
         var hasher = Hasher()
         hasher.combine(high)
         hasher.combine(isIPv4 ? low : 0)
+        hasher.combine(listener)
         let hash = UInt64(bitPattern: Int64(hasher.finalize()))
         let first = Int(truncatingIfNeeded: hash) & (Self.capacity - 1) & ~(Self.ways - 1)
         return enter(owner: hash & ~Self.countMask, first: first, limit: limit)

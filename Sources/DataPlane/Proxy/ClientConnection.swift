@@ -12,23 +12,26 @@ extension Worker {
     func clientReady(_ index: UInt32) {
         switch connections[index].phase {
         case .readingProxyHeader: readProxyHeader(index)
+        case .readingPreface: readPreface(index)
         case .handshaking: continueHandshake(index)
+        case .tunnelling: pumpTunnel(connections[index].exchange)
         case .readingHead: if sendRest(index) { readHead(index) }
         case .exchanging: pump(connections[index].exchange)
         case .closing: finishClosing(index)
         case .lingering: linger(index)
-        case .open, .connecting, .pooled: preconditionFailure("a client in a phase of others")
+        case .open, .connecting, .securing, .pooled: preconditionFailure("a client in a phase of others")
         }
     }
 
     func clientTimedOut(_ index: UInt32) {
         switch connections[index].phase {
         case .readingProxyHeader: proxyHeaderTimedOut(index)
+        case .readingPreface: prefaceTimedOut(index)
         case .handshaking:
             tally.handshakeFailures.add()
             tally.clientTimeouts.add()
             tally.timeouts.handshake.add()
-            closeClient(index)
+            failHandshake(index)
         case .readingHead:
             // Nothing of a request has come: this is an idle connection, and closing it says enough.
             guard connections[index].input != nil, connections[index].output == nil else {
@@ -41,7 +44,8 @@ extension Worker {
         case .exchanging:
             exchangeTimedOut(connections[index].exchange, waitingFor: .client)
         case .closing, .lingering: closeClient(index)
-        case .open, .connecting, .pooled: preconditionFailure("a client in a phase of others")
+        case .open, .connecting, .securing, .tunnelling, .pooled:
+            preconditionFailure("a client in a phase of others")
         }
     }
 
@@ -52,18 +56,23 @@ extension Worker {
             tally.handshakes.add()
             noteHandshake(index)
             countHandshake(session)
-            connections[index].phase = .readingHead
             connections[index].isReadable = true
+            if connections[index].exchange != Connection.nobody {
+                connections[index].phase = .exchanging
+                loop.timers.clear(index)
+                return findEndpoint(connections[index].exchange)
+            }
+            connections[index].phase = .readingHead
             loop.timers.set(index, at: loop.now &+ tunables.head)
             readHead(index)
         case .wantsRead, .wantsWrite:
             if connections[index].peerFinished {
                 tally.handshakeFailures.add()
-                closeClient(index)
+                failHandshake(index)
             }
         case .closed, .failed:
             tally.handshakeFailures.add()
-            closeClient(index)
+            failHandshake(index)
         }
     }
 
@@ -210,6 +219,7 @@ extension Worker {
     func closeClient(_ index: UInt32) {
         tally.listeners.subtract(.inFlight, of: UInt32(connections[index].listener))
         withdraw(index)
+        if !serverNames.isEmpty { serverNames[index] = nil }
         release(index)
         clientCount -= 1
         tally.clientsOpen.subtract()

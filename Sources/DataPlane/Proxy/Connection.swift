@@ -15,6 +15,8 @@ struct Connection: BitwiseCopyable {
         case open
         /// Client: a PROXY protocol header is to come before anything else.
         case readingProxyHeader
+        /// Client: whose it is depends on its first bytes.
+        case readingPreface
         /// Client: the TLS handshake is under way.
         case handshaking
         /// Client: idle, or part of a request head has come.
@@ -28,6 +30,10 @@ struct Connection: BitwiseCopyable {
         case lingering
         /// Upstream: the TCP handshake is under way.
         case connecting
+        /// Upstream: what comes before the client's bytes is settled.
+        case securing
+        /// Client and upstream: a tunnel stands; `exchange` is the tunnel's place.
+        case tunnelling
         /// Upstream: in the pool, between exchanges.
         case pooled
     }
@@ -50,6 +56,8 @@ struct Connection: BitwiseCopyable {
     var isTurnedAway = false
     /// The client speaks for others, and its word is believed.
     var isTrusted = false
+    /// The client asked for TLS in words of its own, and was told to go on.
+    var asksTLS = false
     /// Which listener accepted it, by the compiler's index.
     var listener: UInt16 = 0
     var exchange = Connection.nobody

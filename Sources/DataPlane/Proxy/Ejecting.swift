@@ -44,7 +44,7 @@ extension Worker {
     }
 
     @inline(__always)
-    private func judgeForEjection(
+    func judgeForEjection(
         _ number: UInt32, _ hasFailed: Bool, _ pool: RoutePool, _ view: RouteView, _ route: Route
     ) {
         let effect = watches[Int(number)].ejection.receive(

@@ -78,6 +78,11 @@ struct Exchange: BitwiseCopyable {
     /// A connection was made for it: none was pooled, or none that worked.
     var hasDialled = false
     var wantsUpgrade = false
+    /// It is no request: its client's connection is to become a tunnel.
+    var opensTunnel = false
+    var opening = Opening.sending
+    /// The endpoint is asked for TLS in the client's words.
+    var asksUpstreamTLS = false
     /// The client was told of a chunked response.
     var chunksResponse = false
     var chunksRequest = false

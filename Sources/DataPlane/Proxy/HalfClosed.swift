@@ -29,6 +29,7 @@ extension Worker {
 
     /// The client's FIN has come while its exchange is under way.
     func clientFinished(_ index: UInt32) {
+        if exchanges[index].opensTunnel { return }
         if exchanges[index].requestPhase == .held { return askHalfClosed(index) }
         guard exchanges[index].requestPhase == .sent, exchanges[index].responsePhase == .awaitingHead else { return }
         watchHalfClosed(index)
@@ -43,7 +44,7 @@ extension Worker {
     /// The same, and nothing is waited for. Of an exchange that is held it is asked at once: it may be held for long,
     /// and there is nobody yet whose answer would do it.
     func askHalfClosed(_ index: UInt32) {
-        guard exchanges[index].version != .http10 else { return }
+        guard exchanges[index].version != .http10, !exchanges[index].opensTunnel else { return }
         let client = exchanges[index].client
         // What an earlier response left to send asks as well.
         if connections[client].output == nil {

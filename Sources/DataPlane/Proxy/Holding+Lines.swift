@@ -220,7 +220,7 @@ extension Worker {
 
     /// Gives an exchange the endpoints of the current revision. Its rules and options stay those it started with, and
     /// with its first table its route keeps its number: no other rule can have it.
-    private func moveOn(_ index: UInt32) {
+    func moveOn(_ index: UInt32) {
         let view = tables[currentTable].view
         guard Int(exchanges[index].poolTable) != currentTable,
             view.contains(RouteID(number: exchanges[index].route))

@@ -4,6 +4,7 @@ import Contract
 import Engine
 import HTTP
 import Kernel
+import Routing
 import TLS
 
 // Where clients come in. A listener stays registered level-triggered: what one turn does not accept, the next will.
@@ -36,8 +37,10 @@ extension Worker {
             return Socket.close(listener.socket)
         }
         listeners[listener.index] = ListenerState(
-            token: token, isSecure: listener.isSecure, port: listener.port, proxyProtocol: listener.proxyProtocol,
-            name: Array(listener.name.utf8), socket: listener.socket, isOpen: true)
+            token: token, isSecure: listener.isSecure, isRaw: listener.isRaw,
+            connectionLimit: listener.connectionLimit, addressLimit: listener.addressLimit, port: listener.port,
+            proxyProtocol: listener.proxyProtocol, name: Array(listener.name.utf8), socket: listener.socket,
+            isOpen: true)
     }
 
     func closeListener(_ index: Int) {
@@ -75,14 +78,16 @@ extension Worker {
         connection.isWritable = true
         connection.waitingSince = loop.now
         connection.isTrusted = !trusted.isEmpty && trusted.contains(peer)
-        let isSecure = listeners[Int(listener)].isSecure
+        let (isSecure, isOpenToAll) = (listeners[Int(listener)].isSecure, mayBeAnything(listener))
         switch firstPhase(listener, connection.isTrusted) {
         case .proxyHeader: connection.phase = .readingProxyHeader
         case .refused:
             tally.proxyHeadersUntrusted.add()
             return Socket.close(socket)
         case .service:
-            if isSecure {
+            if isOpenToAll {
+                connection.phase = .readingPreface
+            } else if isSecure {
                 guard let session = newSession(socket) else { return Socket.close(socket) }
                 connection.session = session
                 connection.phase = .handshaking
@@ -105,6 +110,7 @@ extension Worker {
         tally.clientsOpen.add()
         tally.listeners.add(.inFlight, of: UInt32(listener))
         guard enroll(token.index) else { return }
+        if connection.phase == .readingPreface { return beginService(token.index) }
         loop.timers.set(
             token.index, at: loop.now &+ (connection.phase == .handshaking ? tunables.handshake : tunables.head))
     }
@@ -118,6 +124,15 @@ extension Worker {
         case .optional: isTrusted ? .proxyHeader : .service
         case .required: isTrusted ? .proxyHeader : .refused
         }
+    }
+
+    /// What comes is no request, or has to be looked at first.
+    @inline(__always)
+    private func mayBeAnything(_ listener: UInt16) -> Bool {
+        if listeners[Int(listener)].isRaw { return true }
+        guard !tables.isEmpty else { return false }
+        let traits = tables[currentTable].view.traits(listener: Int(listener))
+        return !traits.isDisjoint(with: [.names, .prefaces])
     }
 
     /// A server's side of TLS on a socket; `nil`, and counted, when there is none to be had.

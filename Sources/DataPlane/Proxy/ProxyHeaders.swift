@@ -32,7 +32,7 @@ extension Worker {
             if connections[index].peerFinished { refuseProxyHeader(index) }
         case .absent:
             switch listeners[Int(connections[index].listener)].proxyProtocol {
-            case .off, .optional: beginService(index)
+            case .off, .optional: beginBehindHeader(index)
             case .required: refuseProxyHeader(index)
             }
         case .complete(let header):
@@ -45,7 +45,7 @@ extension Worker {
                 connections[index].peer = SocketAddress(source)
                 connections[index].isTrusted = trusted.contains(connections[index].peer)
             }
-            beginService(index)
+            beginBehindHeader(index)
         case .refused: refuseProxyHeader(index)
         }
     }
@@ -64,21 +64,12 @@ extension Worker {
         closeClient(index)
     }
 
-    /// What the listener serves begins here. What has come behind the header is still in the socket.
-    private func beginService(_ index: UInt32) {
+    /// What has come behind the header is still in the socket.
+    private func beginBehindHeader(_ index: UInt32) {
         connections[index].scanned = 0
         if !listeners[Int(connections[index].listener)].isSecure { connections[index].phase = .readingHead }
         guard enrollAddress(index) else { return }
-        if listeners[Int(connections[index].listener)].isSecure {
-            guard let session = newSession(connections[index].socket) else { return closeClient(index) }
-            connections[index].session = session
-            connections[index].phase = .handshaking
-            loop.timers.set(index, at: loop.now &+ tunables.handshake)
-            continueHandshake(index)
-        } else {
-            loop.timers.set(index, at: loop.now &+ tunables.head)
-            readHead(index)
-        }
+        beginService(index)
     }
 }
 

@@ -44,8 +44,13 @@ extension Worker {
     /// given its number to somebody else (``RouteID``).
     func forgetTallies() {
         let views = tables.compactMap { $0.revision == nil ? nil : $0.view }
-        tally.rules.sweep { number in views.contains { $0.contains(RouteID(number: number)) } }
-        tally.endpoints.sweep { number in views.contains { $0.contains(EndpointID(number: number)) } }
+        tally.rules.sweep { number in
+            views.contains { $0.contains(RouteID(number: number)) } || heldRules.contains(RouteID(number: number))
+        }
+        tally.endpoints.sweep { number in
+            views.contains { $0.contains(EndpointID(number: number)) }
+                || heldRules.contains(EndpointID(number: number))
+        }
     }
 }
 

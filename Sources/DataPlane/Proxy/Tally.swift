@@ -74,6 +74,7 @@ public final class Tally: Sendable {
     public let limits = LimitTally()
     public let holding = HoldingTally()
     public let breakers = BreakerTally()
+    public let transports = TransportTally()
 
     public init() {}
 
@@ -133,5 +134,6 @@ public final class Tally: Sendable {
             ("tally_rows_lost_total", rules.lostCount &+ endpoints.lostCount &+ listeners.lostCount),
             ("tally_bytes", rules.byteCount &+ endpoints.byteCount &+ listeners.byteCount),
         ] + timeouts.readings + limits.readings + holding.readings + breakers.readings
+            + transports.readings
     }
 }

@@ -5,6 +5,7 @@ import HTTP
 struct Tunables: BitwiseCopyable {
     var head: UInt64
     var handshake: UInt64
+    var preface: UInt64
     var bodyIdle: UInt64
     var connect: UInt64
     var firstByte: UInt64
@@ -31,6 +32,7 @@ struct Tunables: BitwiseCopyable {
         func nanoseconds(_ milliseconds: Int) -> UInt64 { UInt64(min(max(milliseconds, 1), 1 << 40)) * 1_000_000 }
         head = nanoseconds(settings.timeouts.head)
         handshake = nanoseconds(settings.timeouts.handshake)
+        preface = nanoseconds(settings.timeouts.preface)
         bodyIdle = nanoseconds(settings.timeouts.bodyIdle)
         connect = nanoseconds(settings.timeouts.connect)
         firstByte = nanoseconds(settings.timeouts.firstByte)

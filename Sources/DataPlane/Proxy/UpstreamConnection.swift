@@ -28,7 +28,8 @@ extension Worker {
         exchanges[index].connected = 0
         while let endpoint = exchanges[index].hasPlan ? balance(index, view, route) : nextInTurn(index, list) {
             exchanges[index].endpoint = endpoint.number
-            if choice == .pooledOrFresh, let pooled = takePooled(endpoint.number, for: index) {
+            if choice == .pooledOrFresh, !exchanges[index].opensTunnel,
+                let pooled = takePooled(endpoint.number, for: index) {
                 tally.upstreamReused.add()
                 connections[pooled].phase = .exchanging
                 attach(pooled, to: index, head)
@@ -143,23 +144,27 @@ extension Worker {
             exchanges[exchange].connected = loop.now
             if exchanges[exchange].hold.cause != .none { endHolding(exchange) }
             if !heldRoutes.isEmpty { endOutage(exchanges[exchange].route) }
+            if exchanges[exchange].opensTunnel { return upstreamOpened(exchange) }
             pump(exchange)
         case .exchanging: pump(connections[index].exchange)
+        case .securing: continueOpening(connections[index].exchange)
+        case .tunnelling: pumpTunnel(connections[index].exchange)
         case .pooled:
             // Whatever an idle upstream says, it is not an answer to anything.
             if connections[index].isReadable { closeUpstream(index) }
-        case .open, .readingProxyHeader, .handshaking, .readingHead, .closing, .lingering:
+        case .open, .readingProxyHeader, .readingPreface, .handshaking, .readingHead, .closing, .lingering:
             preconditionFailure("an upstream connection in a phase of others")
         }
     }
 
     func upstreamTimedOut(_ index: UInt32) {
         switch connections[index].phase {
-        case .connecting, .exchanging: exchangeTimedOut(connections[index].exchange, waitingFor: .upstream)
+        case .tunnelling: tunnelTimedOut(connections[index].exchange)
+        case .connecting, .securing, .exchanging: exchangeTimedOut(connections[index].exchange, waitingFor: .upstream)
         case .pooled:
             tally.timeouts.upstreamIdle.add()
             closeUpstream(index)
-        case .open, .readingProxyHeader, .handshaking, .readingHead, .closing, .lingering:
+        case .open, .readingProxyHeader, .readingPreface, .handshaking, .readingHead, .closing, .lingering:
             preconditionFailure("an upstream connection in a phase of others")
         }
     }
@@ -204,6 +209,8 @@ extension Worker {
             judge(index, .failed)
             if failure == .connectTimeout { tally.timeouts.count(.connect) }
             guard let head = detach(index) else { preconditionFailure("a connect without a request") }
+            // Of a tunnel's the endpoint may have had a part.
+            if exchanges[index].opensTunnel { head.rewind() }
             guard exchanges[index].retries.causes.contains(.connect), hasCandidate(index)
             else {
                 let cause = failure == .refused ? Hold.Cause.refused : .connectTimeout

@@ -82,6 +82,7 @@ extension Worker {
         if exchanges[index].held.isGathering { return .bodyIdle }
         let upstream = exchanges[index].upstream
         if upstream == Connection.nobody || connections[upstream].phase == .connecting { return .connect }
+        if exchanges[index].opensTunnel { return .connect }
         return switch (exchanges[index].requestPhase, exchanges[index].responsePhase) {
         case (_, .tunnelling): .tunnelIdle
         // There is no upstream, which was told above.

@@ -29,6 +29,7 @@ extension Worker {
         flushLogIfDue()
         connections.reclaim()
         exchanges.reclaim()
+        tunnels.reclaim()
         return !(isDraining && hasDrained)
     }
 
@@ -158,7 +159,8 @@ extension Worker {
             case .readingHead where connection.input == nil && connection.output == nil && !connection.isReadable:
                 endIdle(index)
             case .pooled: closeUpstream(index)
-            case .open, .readingProxyHeader, .handshaking, .readingHead, .exchanging, .closing, .lingering, .connecting:
+            case .open, .readingProxyHeader, .readingPreface, .handshaking, .readingHead, .exchanging, .closing,
+                .lingering, .connecting, .securing, .tunnelling:
                 break
             }
         }
@@ -171,7 +173,13 @@ extension Worker {
             switch connections[index].role {
             case .client:
                 let exchange = connections[index].exchange
-                if exchange != Connection.nobody { abort(exchange, .drained) } else { closeClient(index) }
+                if connections[index].phase == .tunnelling {
+                    endTunnel(exchange, .drained)
+                } else if exchange != Connection.nobody {
+                    abort(exchange, .drained)
+                } else {
+                    closeClient(index)
+                }
             case .upstream, .listener, .bell: break
             }
         }

@@ -6,6 +6,7 @@ public import Engine
 import HTTP
 import HTTP1
 public import Kernel
+import Preface
 public import Passwords
 public import Routing
 public import TLS
@@ -28,6 +29,8 @@ public enum WorkerMessage: Sendable {
 public final class Revision: Sendable {
     public let table: RouteTable
     public let contexts: TLSContexts
+    /// By route number, of the rules that take TLS off connections or put it on.
+    public let connectionTLS: [UInt32: ConnectionTLS]
     public let settings: Settings
     /// The port that a redirect to `https` names.
     public let securePort: Int
@@ -37,16 +40,32 @@ public final class Revision: Sendable {
     public let adopted: @Sendable () -> Void
 
     public init(
-        table: RouteTable, contexts: TLSContexts, settings: Settings, securePort: Int,
-        adopted: @escaping @Sendable () -> Void
+        table: RouteTable, contexts: TLSContexts, connectionTLS: [UInt32: ConnectionTLS] = [:],
+        settings: Settings, securePort: Int, adopted: @escaping @Sendable () -> Void
     ) {
         self.table = table
         self.contexts = contexts
+        self.connectionTLS = connectionTLS
         self.settings = settings
         self.securePort = securePort
         self.adopted = adopted
         // What is no address was told by whoever compiled the revision; here it is nobody's.
         trusted = AddressSet(settings.trustedProxies.compactMap { AddressPrefix($0) })
+    }
+}
+
+/// TLS of connections that one rule passes on.
+public struct ConnectionTLS: Sendable {
+    /// Where it takes TLS off.
+    public var server: TLSContexts?
+    /// Where its endpoints speak TLS, and the name they are asked for; `nil`: the client's.
+    public var client: TLSClientContext?
+    public var serverName: String?
+
+    public init(server: TLSContexts? = nil, client: TLSClientContext? = nil, serverName: String? = nil) {
+        self.server = server
+        self.client = client
+        self.serverName = serverName
     }
 }
 
@@ -57,21 +76,30 @@ public struct WorkerListener: Sendable {
     public var index: Int
     public var name: String
     public var isSecure: Bool
+    /// Connections are passed on, unless rules for requests name the listener.
+    public var isRaw: Bool
     /// The port it accepts on, for `X-Forwarded-Port`.
     public var port: Int
     /// Whether connections begin with a PROXY protocol header.
     public var proxyProtocol: Contract.Listener.ProxyProtocol
+    /// Of open connections, of all clients and of one address; `nil`: as the edge has it, 0: none.
+    public var connectionLimit: UInt64?
+    public var addressLimit: UInt64?
 
     public init(
-        socket: CInt, index: Int, name: String, isSecure: Bool, port: Int,
-        proxyProtocol: Contract.Listener.ProxyProtocol = .off
+        socket: CInt, index: Int, name: String, isSecure: Bool, isRaw: Bool = false, port: Int,
+        proxyProtocol: Contract.Listener.ProxyProtocol = .off, connectionLimit: UInt64? = nil,
+        addressLimit: UInt64? = nil
     ) {
         self.socket = socket
         self.index = index
         self.name = name
         self.isSecure = isSecure
+        self.isRaw = isRaw
         self.port = port
         self.proxyProtocol = proxyProtocol
+        self.connectionLimit = connectionLimit
+        self.addressLimit = addressLimit
     }
 }
 
@@ -82,7 +110,7 @@ public struct WorkerListener: Sendable {
 /// `RequestForwarding`, `Trust`, `RequestBuffering`, `UpstreamConnection`, `Balancing`, `Breaking`,
 /// `Ejecting`, `SlowStarting`, `EndpointWatch`, `UpstreamPool`, `Retrying`, `Holding`,
 /// `Exchange+Pump`, `Waits`, `HalfClosed`, `Relay`, `Trailers`, `ResponseForwarding`, `Compressing`,
-/// `CompressedRelay`, `Answering`, `Account` with its parts, `RouteTally`.
+/// `CompressedRelay`, `Answering`, `Account` with its parts, `RouteTally`. Connections that are no requests: `Tunnel`.
 public final class Worker {
     public let inbox: Inbox<WorkerMessage>
     public let tally: Tally
@@ -93,6 +121,14 @@ public final class Worker {
     var loop: EventLoop
     var connections: Slab<Connection>
     var exchanges: Slab<Exchange>
+    var tunnels: Slab<Tunnel>
+    /// Rules of tunnels that stand.
+    var heldRules = HeldRules()
+    /// What passes through tunnels; the worker's for life, once there was one.
+    var sharedPiece: Buffer?
+    var clientHello = ClientHello()
+    /// The name in a ClientHello, by client's connection, while its connection lasts.
+    var serverNames: [UInt32: [UInt8]] = [:]
     var buffers = BufferPool()
     var requestHead = RequestHead()
     var responseHead = ResponseHead()
@@ -197,6 +233,7 @@ public final class Worker {
         loop = try EventLoop(capacity: Self.slotCapacity, simulation: simulation)
         connections = Slab(capacity: Self.slotCapacity)
         exchanges = Slab(capacity: Self.slotCapacity)
+        tunnels = Slab(capacity: Self.slotCapacity)
         requestIDs = RequestIDs(buffers.take(.small))
         self.log = log
         random = WeakRandom(seed: simulation == nil ? System.random64() : 1)
@@ -212,6 +249,15 @@ public final class Worker {
         buffers.give(requestIDs.text)
         if let logTime { buffers.give(logTime) }
         if let logBuffer { buffers.give(logBuffer) }
+        if let sharedPiece { buffers.give(sharedPiece) }
+    }
+
+    /// Empty, and empty again before anybody else is served.
+    var tunnelPiece: Buffer {
+        if let sharedPiece { return sharedPiece }
+        let piece = buffers.takeHuge()
+        sharedPiece = piece
+        return piece
     }
 
     func apply(_ settings: Settings) {
@@ -249,6 +295,10 @@ struct EndpointState: BitwiseCopyable {
 struct ListenerState {
     var token: Token
     var isSecure: Bool
+    var isRaw = false
+    /// `nil`: as the edge has it.
+    var connectionLimit: UInt64?
+    var addressLimit: UInt64?
     var port: Int
     var proxyProtocol: Contract.Listener.ProxyProtocol
     /// Escaped for JSON.

@@ -120,7 +120,7 @@ struct Binding: BitwiseCopyable {
         /// On every listener.
         static let everywhere = Flags(rawValue: 8)
         /// Takes TLS connections, by what their ClientHello says.
-        static let streams = Flags(rawValue: 16)
+        static let tunnels = Flags(rawValue: 16)
     }
 
     /// Bit `n`: on the listener with index `n`, below 64.

@@ -80,7 +80,7 @@ final class CompiledRule: Sendable {
             case (.http, .any): [.servesPlain, .servesSecure]
             case (.http, .off): [.servesPlain]
             case (.http, .required): [.servesSecure, .redirectsPlain]
-            case (.tcp, _), (.udp, _): [.streams]
+            case (.tcp, _), (.udp, _): [.tunnels]
             }
         if rule.listeners.isEmpty { flags.insert(.everywhere) }
         self.flags = flags

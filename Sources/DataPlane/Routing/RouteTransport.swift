@@ -111,6 +111,12 @@ extension RouteView {
         return number == nobody ? nil : RouteID(number: number)
     }
 
+    /// Whether some rule asks for the beginning by name, and is not there for whatever comes.
+    public func isNamed(_ preface: TransportPreface, listener: Int) -> Bool {
+        guard listener >= 0, unsafe listener < Int(header.pointee.listenerCount) else { return false }
+        return listenerRecord(listener).named & 1 << preface.rawValue != 0
+    }
+
     /// The route of a udp listener, and of connections that nothing more is known of.
     public func transportRoute(listener: Int) -> RouteID? { route(preface: .other, listener: listener) }
 
@@ -161,7 +167,7 @@ extension RouteView {
         while index != nobody {
             let binding = binding(index)
             index = binding.next
-            guard binding.flags.contains(.streams), isBound(binding, to: listener) else { continue }
+            guard binding.flags.contains(.tunnels), isBound(binding, to: listener) else { continue }
             let id = RouteID(number: binding.route)
             let wanted = transport(of: route(id)).protocols
             if wanted.count == 0 {

@@ -202,7 +202,7 @@ extension RouteView {
         }
         if asked.secure, binding.flags.contains(.servesSecure) { return .serves }
         if !asked.secure, binding.flags.contains(.servesPlain) { return .serves }
-        if binding.flags.contains(.streams) { return .passesConnections }
+        if binding.flags.contains(.tunnels) { return .passesConnections }
         if asked.secure { return .servesPlainOnly }
         return binding.flags.contains(.redirectsPlain) ? .redirects : .servesSecureOnly
     }

@@ -279,7 +279,7 @@ struct TableWriter {
 
     /// Whether some request would be served by both.
     private func contend(_ one: Binding, _ other: Binding) -> Bool {
-        let serving: Binding.Flags = [.servesPlain, .servesSecure, .streams]
+        let serving: Binding.Flags = [.servesPlain, .servesSecure, .tunnels]
         guard !one.flags.intersection(other.flags).isDisjoint(with: serving), asksAlike(one, other) else {
             return false
         }
@@ -301,7 +301,7 @@ struct TableWriter {
         let needs: [(Binding.Flags, Binding.Flags)] = [
             (.servesPlain, .servesPlain), (.servesSecure, .servesSecure),
             // Where a rule serves without TLS, nothing is redirected.
-            (.redirectsPlain, [.servesPlain, .redirectsPlain]), (.streams, .streams),
+            (.redirectsPlain, [.servesPlain, .redirectsPlain]), (.tunnels, .tunnels),
         ]
         return needs.allSatisfy { flag, able in !binding.flags.contains(flag) || covered(by: able) }
     }

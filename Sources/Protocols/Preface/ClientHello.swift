@@ -94,6 +94,9 @@ public struct ClientHelloText: ~Copyable {
         get { storage.span.extracting(0..<count) }
     }
 
+    /// For whoever keeps it.
+    public var copy: [UInt8] { Array(storage[0..<count]) }
+
     mutating func clear() { count = 0 }
 
     /// `false`: it is full.

@@ -11,6 +11,8 @@ public enum Preface: UInt8, Sendable, CaseIterable {
     /// PostgreSQL asks for TLS, or for GSSAPI, before it says anything else: the server answers with one byte.
     case postgresTLS
     case postgresGSS
+    /// PostgreSQL begins its session at once, in version 3 of its protocol, or asks for a query to be cancelled.
+    case postgres
     /// None of these.
     case other
 
@@ -24,10 +26,11 @@ public enum Preface: UInt8, Sendable, CaseIterable {
     /// sets a time.
     public init?(_ bytes: Span<UInt8>) {
         guard !bytes.isEmpty else { return nil }
-        let likenesses: InlineArray<5, (Preface, Likeness)> = [
+        let likenesses: InlineArray<7, (Preface, Likeness)> = [
             (.tls, bytes.likeness(to: tlsBeginning)), (.http2, bytes.likeness(to: http2Beginning)),
             (.ssh, bytes.likeness(to: sshBeginning)), (.postgresTLS, bytes.likeness(to: postgresTLSRequest)),
-            (.postgresGSS, bytes.likeness(to: postgresGSSRequest)),
+            (.postgresGSS, bytes.likeness(to: postgresGSSRequest)), (.postgres, bytes.likenessToStartup),
+            (.postgres, bytes.likeness(to: postgresCancelRequest)),
         ]
         var isOpen = false
         for place in likenesses.indices {
@@ -61,7 +64,24 @@ private let sshBeginning: InlineArray<4, UInt8> = [0x53, 0x53, 0x48, 0x2D]
 private let postgresTLSRequest: InlineArray<8, UInt8> = [0, 0, 0, 8, 0x04, 0xD2, 0x16, 0x2F]
 private let postgresGSSRequest: InlineArray<8, UInt8> = [0, 0, 0, 8, 0x04, 0xD2, 0x16, 0x30]
 
+private let postgresCancelRequest: InlineArray<8, UInt8> = [0, 0, 0, 16, 0x04, 0xD2, 0x16, 0x2E]
+
 extension Span where Element == UInt8 {
+    /// A StartupMessage: its length, which PostgreSQL allows to be 10,000, and the number 3 as the protocol's version.
+    fileprivate var likenessToStartup: Likeness {
+        for place in 0..<Swift.min(count, 7) {
+            let fits =
+                switch place {
+                case 0, 1, 4, 6: self[place] == 0
+                case 2: self[place] < 0x28
+                case 5: self[place] == 3
+                case _: true
+                }
+            guard fits else { return .different }
+        }
+        return count >= 8 ? .same : .beginning
+    }
+
     fileprivate func likeness<let size: Int>(to text: InlineArray<size, UInt8>) -> Likeness {
         for place in 0..<Swift.min(count, size) where self[place] != text[place] { return .different }
         return count >= size ? .same : .beginning

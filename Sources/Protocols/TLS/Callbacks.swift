@@ -40,24 +40,41 @@ func chooseApplicationProtocol(
     _ chosenCount: UnsafeMutablePointer<UInt8>?, _ offers: UnsafePointer<UInt8>?, _ offersCount: UInt32,
     _ argument: UnsafeMutableRawPointer?
 ) -> CInt {
-    let offered = unsafe UnsafeBufferPointer(start: offers, count: Int(offersCount))
-    for ours in TLSPolicy.applicationProtocols {
-        let wanted = unsafe UnsafeBufferPointer(
-            start: ours.identifier.utf8Start, count: ours.identifier.utf8CodeUnitCount)
-        var at = 0
-        // Each offer is a length and that many bytes; OpenSSL has checked that they fit.
-        while at < offered.count {
-            let (start, end) = unsafe (at + 1, at + 1 + Int(offered[at]))
-            guard end <= offered.count else { break }
-            if unsafe offered[start..<end].elementsEqual(wanted) {
-                unsafe chosen?.pointee = offers.map { unsafe $0 + start }
-                unsafe chosenCount?.pointee = UInt8(end - start)
-                return SSL_TLSEXT_ERR_OK
-            }
-            at = end
-        }
+    guard let session = unsafe session, let owner = unsafe wire_of(session).pointee.owner else {
+        return SSL_TLSEXT_ERR_ALERT_FATAL
     }
-    return SSL_TLSEXT_ERR_ALERT_FATAL
+    let offered = unsafe UnsafeBufferPointer(start: offers, count: Int(offersCount))
+    let found: Range<Int>?
+    switch unsafe Unmanaged<TLSContexts>.fromOpaque(owner).takeUnretainedValue().protocols {
+    case .anything: return SSL_TLSEXT_ERR_NOACK
+    case .of(let names):
+        found = names.lazy.compactMap { name in
+            unsafe name.withUnsafeBufferPointer { unsafe place(of: $0, among: offered) }
+        }.first
+    case .http:
+        found = TLSPolicy.applicationProtocols.lazy.compactMap { ours in
+            let name = unsafe UnsafeBufferPointer(
+                start: ours.identifier.utf8Start, count: ours.identifier.utf8CodeUnitCount)
+            return unsafe place(of: name, among: offered)
+        }.first
+    }
+    guard let found else { return SSL_TLSEXT_ERR_ALERT_FATAL }
+    unsafe chosen?.pointee = offers.map { unsafe $0 + found.lowerBound }
+    unsafe chosenCount?.pointee = UInt8(found.count)
+    return SSL_TLSEXT_ERR_OK
+}
+
+/// Where a name lies in a client's offers. Each offer is a length and that many bytes; OpenSSL has checked that they
+/// fit.
+private func place(of name: UnsafeBufferPointer<UInt8>, among offers: UnsafeBufferPointer<UInt8>) -> Range<Int>? {
+    var at = 0
+    while at < offers.count {
+        let (start, end) = unsafe (at + 1, at + 1 + Int(offers[at]))
+        guard end <= offers.count else { break }
+        if unsafe offers[start..<end].elementsEqual(name) { return start..<end }
+        at = end
+    }
+    return nil
 }
 
 /// Readies OpenSSL to make (`isMaking` is 1) or to read a session ticket.

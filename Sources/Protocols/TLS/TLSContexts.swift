@@ -10,16 +10,35 @@ public final class TLSContexts: Sendable {
     /// In the order of the input; the first is the fallback for no name and unknown names.
     private let certificates: [ServedCertificate]
     private let names: ServerNames
+    /// The one certificate that every client gets, whatever it asks for.
+    private let only: ServedCertificate?
+    /// What is spoken inside, best first. Where it is anything, a client's offers stay without an answer.
+    let protocols: TLSApplicationProtocols
 
     private init(
         front: ServingContext, ticketKeys: TicketKeys, policy: TLSPolicy, certificates: [ServedCertificate],
-        names: ServerNames
+        names: ServerNames, only: ServedCertificate? = nil, protocols: TLSApplicationProtocols = .http
     ) {
         self.front = front
         self.ticketKeys = ticketKeys
         self.policy = policy
         self.certificates = certificates
         self.names = names
+        self.only = only
+        self.protocols = protocols
+    }
+
+    /// The same certificates for connections that are no HTTP.
+    ///
+    /// - Parameters:
+    ///   - certificate: what every client gets; `nil`, and one of a name that nothing serves under, leave it to the
+    ///     name that the client asks for.
+    ///   - protocols: what is agreed on, best first; empty: nothing is, and no client is refused for what it offers.
+    public func forConnections(certificate: String?, protocols: [String]) -> TLSContexts {
+        TLSContexts(
+            front: front, ticketKeys: ticketKeys, policy: policy, certificates: certificates, names: names,
+            only: certificate.flatMap { name in certificates.first { $0.input.name == name } },
+            protocols: protocols.isEmpty ? .anything : .of(protocols.map { Array($0.utf8) }))
     }
 
     /// No certificate at all: every handshake will fail.
@@ -32,7 +51,8 @@ public final class TLSContexts: Sendable {
     public func certificateName(forHost host: Span<UInt8>) -> String? { certificate(forName: host)?.input.name }
 
     func certificate(forName name: Span<UInt8>) -> ServedCertificate? {
-        names.certificate(for: name).map { certificates[$0] } ?? certificates.first
+        if let only { return only }
+        return names.certificate(for: name).map { certificates[$0] } ?? certificates.first
     }
 
     /// Compiles a revision's certificates.

@@ -54,6 +54,16 @@ public enum TLSPolicy: String, Sendable, CaseIterable {
     }
 }
 
+/// What a server agrees to speak inside TLS (RFC 7301).
+enum TLSApplicationProtocols: Sendable {
+    /// One of ``TLSPolicy/applicationProtocols``.
+    case http
+    /// One of these, best first.
+    case of([[UInt8]])
+    /// Nothing is agreed on.
+    case anything
+}
+
 /// What is spoken inside TLS (RFC 7301).
 public enum TLSApplicationProtocol: Sendable, Equatable {
     case http11

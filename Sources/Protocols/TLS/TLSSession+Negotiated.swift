@@ -30,6 +30,19 @@ extension TLSSession {
     /// Whether a ticket spared the full handshake.
     public var isResumed: Bool { unsafe SSL_session_reused(session) == 1 }
 
+    /// The protocol that ALPN agreed on, as on the wire; empty when none was. Valid until ``free()``.
+    public var agreedProtocol: Span<UInt8> {
+        @_lifetime(borrow self)
+        get {
+            var identifier: UnsafePointer<UInt8>?
+            var count: UInt32 = 0
+            unsafe SSL_get0_alpn_selected(session, &identifier, &count)
+            guard let identifier = unsafe identifier else { return Span() }
+            let span = unsafe Span(_unsafeStart: identifier, count: Int(count))
+            return unsafe _overrideLifetime(span, borrowing: self)
+        }
+    }
+
     /// What ALPN agreed on; `nil` when the client did not ask.
     public var applicationProtocol: TLSApplicationProtocol? {
         var identifier: UnsafePointer<UInt8>?
