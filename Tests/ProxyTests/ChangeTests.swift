@@ -98,7 +98,7 @@ struct ChangeTests {
             try client.send("GET / HTTP/1.1\r\nHost: site.test\r\n\r\n")
             #expect(try client.response().text == "x")
             proxy.closeListener("web")
-            #expect(proxy.books.listeners == 1)
+            #expect(proxy.books.listeners == 2)
             #expect(throws: PeerFault.self) { try proxy.client() }
             try client.send("GET / HTTP/1.1\r\nHost: site.test\r\n\r\n")
             #expect(try client.response().text == "x")

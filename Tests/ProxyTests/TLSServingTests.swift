@@ -152,7 +152,7 @@ final class TLSPeer {
 
     convenience init(_ proxy: TestProxy) throws { try self.init(to: "\(proxy.secure)") }
 
-    init(to server: String) throws {
+    init(to server: String, name: String = "site.test", _ more: [String] = []) throws {
         let listener = try Socket.listen(on: SocketAddress(ipv4: 0x7f00_0001, port: 0))
         let address = Socket.localAddress(listener.raw) ?? SocketAddress(ipv4: 0, port: 0)
         peer = try Peer(to: address)
@@ -161,7 +161,7 @@ final class TLSPeer {
         // The program expects descriptors that block.
         guard fcntl(socket, F_SETFL, 0) == 0 else { throw PeerFault.failed(errno) }
         let silence = try System.openForAppending("/dev/null")
-        let arguments = ["-quiet", "-connect", server, "-servername", "site.test"]
+        let arguments = ["-quiet", "-connect", server, "-servername", name] + more
         program = try uncopied {
             try ChildProcess.spawn(
                 ProgramStart(path: "/usr/bin/openssl", arguments: ["s_client"] + arguments),

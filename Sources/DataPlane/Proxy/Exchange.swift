@@ -78,11 +78,8 @@ struct Exchange: BitwiseCopyable {
     /// A connection was made for it: none was pooled, or none that worked.
     var hasDialled = false
     var wantsUpgrade = false
-    /// It is no request: its client's connection is to become a tunnel.
-    var opensTunnel = false
-    var opening = Opening.sending
-    /// The endpoint is asked for TLS in the client's words.
-    var asksUpstreamTLS = false
+    /// How far its endpoint is, where it is no request and its client's connection is to become a tunnel.
+    var opening = Opening.none
     /// The client was told of a chunked response.
     var chunksResponse = false
     var chunksRequest = false
@@ -223,6 +220,9 @@ extension Exchange {
     /// The client was not served as its request deserved: a server's error, or the exchange was cut.
     @inline(__always)
     var hasFailed: Bool { status >= 500 || end != .complete && end != .answered }
+
+    @inline(__always)
+    var opensTunnel: Bool { opening != .none }
 
     /// The first step that has no end.
     @inline(__always)

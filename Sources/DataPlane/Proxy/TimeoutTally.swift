@@ -33,7 +33,8 @@ public struct TimeoutTally: ~Copyable, Sendable {
     var readings: [(name: String, value: UInt64)] {
         [
             ("timeouts_head_total", head.current), ("timeouts_handshake_total", handshake.current),
-            ("timeouts_preface_total", preface.current), ("timeouts_body_idle_total", bodyIdle.current), ("timeouts_connect_total", connect.current),
+            ("timeouts_preface_total", preface.current), ("timeouts_body_idle_total", bodyIdle.current),
+            ("timeouts_connect_total", connect.current),
             ("timeouts_first_byte_total", firstByte.current), ("timeouts_response_idle_total", responseIdle.current),
             ("timeouts_tunnel_idle_total", tunnelIdle.current), ("timeouts_exchange_total", total.current),
             ("timeouts_keep_alive_total", keepAlive.current), ("timeouts_upstream_idle_total", upstreamIdle.current),

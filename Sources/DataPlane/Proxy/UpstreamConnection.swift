@@ -29,7 +29,8 @@ extension Worker {
         while let endpoint = exchanges[index].hasPlan ? balance(index, view, route) : nextInTurn(index, list) {
             exchanges[index].endpoint = endpoint.number
             if choice == .pooledOrFresh, !exchanges[index].opensTunnel,
-                let pooled = takePooled(endpoint.number, for: index) {
+                let pooled = takePooled(endpoint.number, for: index)
+            {
                 tally.upstreamReused.add()
                 connections[pooled].phase = .exchanging
                 attach(pooled, to: index, head)

@@ -48,15 +48,17 @@ func chooseApplicationProtocol(
     switch unsafe Unmanaged<TLSContexts>.fromOpaque(owner).takeUnretainedValue().protocols {
     case .anything: return SSL_TLSEXT_ERR_NOACK
     case .of(let names):
-        found = names.lazy.compactMap { name in
-            unsafe name.withUnsafeBufferPointer { unsafe place(of: $0, among: offered) }
-        }.first
+        found =
+            names.lazy.compactMap { name in
+                unsafe name.withUnsafeBufferPointer { unsafe place(of: $0, among: offered) }
+            }.first
     case .http:
-        found = TLSPolicy.applicationProtocols.lazy.compactMap { ours in
-            let name = unsafe UnsafeBufferPointer(
-                start: ours.identifier.utf8Start, count: ours.identifier.utf8CodeUnitCount)
-            return unsafe place(of: name, among: offered)
-        }.first
+        found =
+            TLSPolicy.applicationProtocols.lazy.compactMap { ours in
+                let name = unsafe UnsafeBufferPointer(
+                    start: ours.identifier.utf8Start, count: ours.identifier.utf8CodeUnitCount)
+                return unsafe place(of: name, among: offered)
+            }.first
     }
     guard let found else { return SSL_TLSEXT_ERR_ALERT_FATAL }
     unsafe chosen?.pointee = offers.map { unsafe $0 + found.lowerBound }

@@ -10,10 +10,11 @@ import TLS
 
 @testable import Proxy
 
-/// One worker on a thread of its own, with a plain listener, a secure one, and a table.
+/// One worker on a thread of its own, with a plain listener, a secure one, one for connections of any kind, and a table.
 final class TestProxy {
     let plain: SocketAddress
     let secure: SocketAddress
+    let raw: SocketAddress
     let tally: Tally
     private let box: WorkerBox
     private let ended: Signal
@@ -21,6 +22,7 @@ final class TestProxy {
     private let contexts: TLSContexts
     private var settings: Settings
     private let proxyProtocol: Contract.Listener.ProxyProtocol
+    private let connectionTLS: [String: ConnectionTLS]
     private var table: RouteTable?
     private var number: UInt64 = 0
     /// Where access records go that no test reads.
@@ -33,10 +35,12 @@ final class TestProxy {
     init(
         _ rules: [Rule]?, settings: Settings = Settings(), certificate: CertificateInput? = nil,
         log: AccessLogSink? = nil, address: String = "127.0.0.1:0",
-        proxyProtocol: Contract.Listener.ProxyProtocol = .off,
+        proxyProtocol: Contract.Listener.ProxyProtocol = .off, connectionTLS: [String: ConnectionTLS] = [:],
+        addressLimit: UInt64? = nil,
         signing: KeyedDigest = KeyedDigest(), notify: @escaping @Sendable (WorkerNotice) -> Void = { _ in }
     ) throws {
         self.settings = settings
+        self.connectionTLS = connectionTLS
         self.proxyProtocol = proxyProtocol
         contexts =
             TLSContexts.build(
@@ -46,9 +50,13 @@ final class TestProxy {
         let ended = try Signal()
         (box, tally, self.ended) = (WorkerBox(worker), worker.tally, ended)
         let wanted = SocketAddress(text: address) ?? SocketAddress(ipv4: 0x7f00_0001, port: 0)
-        let sockets = (try Socket.listen(on: wanted).release(), try Socket.listen(on: wanted).release())
+        let sockets = (
+            try Socket.listen(on: wanted).release(), try Socket.listen(on: wanted).release(),
+            try Socket.listen(on: wanted).release()
+        )
         plain = Socket.localAddress(sockets.0) ?? wanted
         secure = Socket.localAddress(sockets.1) ?? wanted
+        raw = Socket.localAddress(sockets.2) ?? wanted
         let box = box
         try NativeThread.start(named: "worker") {
             do { try box.worker.run() } catch { preconditionFailure("\(error)") }
@@ -57,15 +65,18 @@ final class TestProxy {
         if let rules { adopt(rules) }
         open("web", sockets.0, isSecure: false, port: plain.port)
         open("secure", sockets.1, isSecure: true, port: secure.port)
+        open("raw", sockets.2, isSecure: false, isRaw: true, port: raw.port, addressLimit: addressLimit)
     }
 
-    private func open(_ name: String, _ socket: CInt, isSecure: Bool, port: UInt16) {
+    private func open(
+        _ name: String, _ socket: CInt, isSecure: Bool, isRaw: Bool = false, port: UInt16, addressLimit: UInt64? = nil
+    ) {
         let index = compiler.listenerIndex(of: name)
         box.worker.inbox.post(
             .open(
                 WorkerListener(
-                    socket: socket, index: index, name: name, isSecure: isSecure, port: Int(port),
-                    proxyProtocol: proxyProtocol)))
+                    socket: socket, index: index, name: name, isSecure: isSecure, isRaw: isRaw, port: Int(port),
+                    proxyProtocol: proxyProtocol, addressLimit: addressLimit)))
     }
 
     func closeListener(_ name: String) { box.worker.inbox.post(.close(listener: compiler.listenerIndex(of: name))) }
@@ -90,8 +101,10 @@ final class TestProxy {
         guard let table, let told = try? Signal() else { preconditionFailure("no table") }
         let place = Place<Answer>()
         let box = box
+        let byRoute = table.routeNames.compactMap { number, name in connectionTLS[name].map { (number, $0) } }
         let revision = Revision(
-            table: table, contexts: contexts, settings: settings, securePort: Int(secure.port),
+            table: table, contexts: contexts, connectionTLS: Dictionary(uniqueKeysWithValues: byRoute),
+            settings: settings, securePort: Int(secure.port),
             // The worker keeps the revision, so the revision may not keep the worker.
             adopted: { [weak box] in
                 place.answer.withLock { $0 = box.map { question($0.worker) } }
@@ -155,13 +168,14 @@ extension TestProxy {
 func proxying(
     _ rules: [Rule]?, settings: Settings = Settings(), certificate: CertificateInput? = nil,
     log: AccessLogSink? = nil, address: String = "127.0.0.1:0",
-    proxyProtocol: Contract.Listener.ProxyProtocol = .off,
+    proxyProtocol: Contract.Listener.ProxyProtocol = .off, connectionTLS: [String: ConnectionTLS] = [:],
+    addressLimit: UInt64? = nil,
     signing: KeyedDigest = KeyedDigest(), notify: @escaping @Sendable (WorkerNotice) -> Void = { _ in },
     _ body: (TestProxy) throws -> Void
 ) throws {
     let proxy = try TestProxy(
         rules, settings: settings, certificate: certificate, log: log, address: address, proxyProtocol: proxyProtocol,
-        signing: signing, notify: notify)
+        connectionTLS: connectionTLS, addressLimit: addressLimit, signing: signing, notify: notify)
     do {
         try body(proxy)
         try proxy.settle()
@@ -208,7 +222,8 @@ func pause() {
 struct Books: Sendable, CustomStringConvertible {
     /// Whose buffers are in use.
     var holders: [String]
-    var clients, connections, exchanges, pooled, listeners, tables, tableHolds, inFlight, lent, kept, deflating: Int
+    var clients, connections, exchanges, tunnels, pooled, listeners, tables, tableHolds, inFlight: Int
+    var lent, kept, deflating, heldRules, names: Int
 
     init(_ worker: Worker) {
         holders = (0..<worker.connections.extent).filter { worker.connections.isTaken($0) }.flatMap { index in
@@ -219,6 +234,9 @@ struct Books: Sendable, CustomStringConvertible {
         clients = worker.clientCount
         connections = worker.connections.count
         exchanges = worker.exchanges.count
+        tunnels = worker.tunnels.count
+        heldRules = worker.heldRules.count
+        names = worker.serverNames.count
         pooled = (0..<worker.connections.extent).count {
             worker.connections.isTaken($0) && worker.connections[$0].phase == .pooled
         }
@@ -228,8 +246,10 @@ struct Books: Sendable, CustomStringConvertible {
         inFlight = worker.exchangesAtEndpoints
         lent = worker.buffers.lentCount
         deflating = worker.deflaters.lentCount
-        // The text of request IDs; the second in the log; lines that wait to be written; records of exchanges.
+        // The text of request IDs; the second in the log; lines that wait to be written; what passes through tunnels;
+        // records of exchanges.
         kept = 1 + (worker.logTime == nil ? 0 : 1) + (worker.logBuffer == nil ? 0 : 1)
+        kept += worker.sharedPiece == nil ? 0 : 1
         kept += (0..<worker.exchanges.extent).count {
             worker.exchanges.isTaken($0) && worker.exchanges[$0].record != nil
         }
@@ -239,12 +259,14 @@ struct Books: Sendable, CustomStringConvertible {
     var used: Int { lent - kept }
 
     var isSettled: Bool {
-        clients == 0 && exchanges == 0 && tableHolds == 0 && inFlight == 0 && lent == kept && deflating == 0
+        clients == 0 && exchanges == 0 && tunnels == 0 && heldRules == 0 && names == 0 && tableHolds == 0
+            && inFlight == 0 && lent == kept && deflating == 0
             && connections == 1 + listeners + pooled && tables == 1
     }
 
     var description: String {
-        "clients \(clients), connections \(connections), exchanges \(exchanges), pooled \(pooled), listeners "
+        "clients \(clients), connections \(connections), exchanges \(exchanges), tunnels \(tunnels) with "
+            + "\(heldRules) rules and \(names) names, pooled \(pooled), listeners "
             + "\(listeners), tables \(tables) held \(tableHolds), in flight \(inFlight), buffers \(lent) kept "
             + "\(kept) held by \(holders)"
     }

@@ -31,8 +31,8 @@ struct Tunnel: BitwiseCopyable {
     /// The client, the upstream, has said that it sends no more, and the other was told.
     var clientEnded = false
     var upstreamEnded = false
-    /// The endpoint has sent a byte, so it is well.
-    var isProven = false
+    /// What its endpoint did says enough of it: a byte came, or the end and none before it.
+    var isJudged = false
     /// Bytes from the client, bytes to it.
     var received: UInt64 = 0
     var sent: UInt64 = 0
@@ -48,6 +48,10 @@ struct Tunnel: BitwiseCopyable {
 
 /// How the endpoint is made ready for the client's bytes, in this order.
 enum Opening: UInt8 {
+    /// It is no tunnel that is to be opened.
+    case none
+    /// No endpoint has taken a connection.
+    case connecting
     /// The PROXY protocol header, and a preamble that asks for TLS, are on their way to it.
     case sending
     /// It has been asked for TLS and has not answered.

@@ -9,10 +9,18 @@ import Telemetry
 // How tunnels end, what is counted, and the record.
 
 extension Worker {
-    /// The endpoint has answered for the first time.
-    func proveEndpoint(_ index: UInt32) {
-        tunnels[index].isProven = true
-        judgeTunnel(index, .answered)
+    /// The first that comes of an endpoint says whether it is well: one that takes connections, and ends them without
+    /// a word to who has spoken, is not.
+    func judgeEndpoint(_ index: UInt32, _ passage: Passage) {
+        if tunnels[index].sent > 0 {
+            tunnels[index].isJudged = true
+            return judgeTunnel(index, .answered)
+        }
+        let hasEnded = passage == .sourceFailed || passage == .ended && !tunnels[index].clientEnded
+        guard hasEnded, tunnels[index].received > 0 else { return }
+        tunnels[index].isJudged = true
+        tally.endpoints.add(.failures, of: tunnels[index].endpoint)
+        judgeTunnel(index, .failed)
     }
 
     /// What an attempt says of its endpoint, by the rule of the current revision.
@@ -45,11 +53,6 @@ extension Worker {
 
     func endTunnel(_ index: UInt32, _ cause: EndCause) {
         let tunnel = tunnels[index]
-        // One that takes connections and says nothing to those who spoke to it is not well.
-        if !tunnel.isProven, tunnel.received > 0, cause == .upstreamClosed || tunnel.upstreamEnded && !tunnel.clientEnded {
-            tally.endpoints.add(.failures, of: tunnel.endpoint)
-            judgeTunnel(index, .failed)
-        }
         tally.count(cause)
         tally.transports.tunnelsOpen.subtract()
         tally.transports.receivedBytes.add(tunnel.received)

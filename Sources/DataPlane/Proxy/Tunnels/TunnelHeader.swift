@@ -28,13 +28,17 @@ extension Worker {
                 extensions: extensions.readable)
             buffers.give(extensions)
         }
-        // Where TLS was taken off, the endpoint gets what is inside; unless it is to have TLS of its own.
-        let encrypts = connections[client].session == nil || transport.originates
-        exchanges[index].asksUpstreamTLS = connections[client].asksTLS && encrypts
-        if exchanges[index].asksUpstreamTLS {
+        if asksUpstreamTLS(index, transport) {
             for byte in Self.postgresTLSQuestion.indices { output.append(Self.postgresTLSQuestion[byte]) }
         }
         return output
+    }
+
+    /// Whether the endpoint is asked for TLS in the client's words. Where TLS was taken off it gets what is inside,
+    /// unless it is to have TLS of its own.
+    func asksUpstreamTLS(_ index: UInt32, _ transport: RouteTransport) -> Bool {
+        let client = exchanges[index].client
+        return connections[client].asksTLS && (connections[client].session == nil || transport.originates)
     }
 
     /// SSLRequest.

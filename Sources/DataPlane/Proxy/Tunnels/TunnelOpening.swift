@@ -19,7 +19,7 @@ extension Worker {
             client: client, table: UInt32(currentTable), poolTable: UInt32(currentTable), method: .other,
             version: .http11, clientPersists: false, requestBody: BodyProgress(.untilClose),
             headBegan: connections[client].waitingSince, began: loop.now, bodyLimit: 0)
-        exchange.opensTunnel = true
+        exchange.opening = .connecting
         exchange.route = UInt32(id.index)
         guard let token = exchanges.admit(exchange) else {
             tally.shed.add()

@@ -38,7 +38,7 @@ extension Worker {
         }
         let passage = pass(
             upstream, to: client, hasEnded: &tunnels[index].upstreamEnded, moved: &tunnels[index].sent)
-        if !tunnels[index].isProven, tunnels[index].sent > 0 { proveEndpoint(index) }
+        if !tunnels[index].isJudged { judgeEndpoint(index, passage) }
         switch passage {
         case .waiting: break
         case .ended: if tunnels[index].clientEnded { return endTunnel(index, .complete) }

@@ -22,6 +22,7 @@ extension Worker {
         while true {
             let isDone =
                 switch exchanges[index].opening {
+                case .none, .connecting: preconditionFailure("no endpoint is there for a tunnel")
                 case .sending: sendOpening(index)
                 case .asking: hearAnswer(index)
                 case .handshaking: continueUpstreamHandshake(index)
@@ -35,10 +36,12 @@ extension Worker {
 
     private func next(after step: Opening, _ index: UInt32) -> Opening? {
         let view = tables[Int(exchanges[index].table)].view
-        let originates = view.transport(of: view.route(RouteID(number: exchanges[index].route))).originates
+        let transport = view.transport(of: view.route(RouteID(number: exchanges[index].route)))
         switch step {
-        case .sending where exchanges[index].asksUpstreamTLS: return .asking
-        case .sending, .asking: return originates ? .handshaking : nil
+        case .none: return nil
+        case .connecting: return .sending
+        case .sending where asksUpstreamTLS(index, transport): return .asking
+        case .sending, .asking: return transport.originates ? .handshaking : nil
         case .handshaking: return nil
         }
     }
@@ -96,7 +99,9 @@ extension Worker {
     /// A client's side of TLS, towards the name that the rule says or the one that the client asked for.
     private func upstreamSession(_ index: UInt32) -> TLSSession? {
         let revision = tables[Int(exchanges[index].table)].revision
-        guard let terms = revision?.connectionTLS[exchanges[index].route], let context = terms.client else { return nil }
+        guard let terms = revision?.connectionTLS[exchanges[index].route], let context = terms.client else {
+            return nil
+        }
         var name = terms.serverName
         if name == nil, let asked = serverNames[exchanges[index].client] {
             name = String(decoding: asked, as: UTF8.self)
