@@ -19,6 +19,8 @@ test_packages=(
     curl                # a real client
     python3 python3-venv # the other real client: httpx
     nginx-light haproxy # what odd requests are compared with (Tests/Differential); a sender of PROXY headers
+    postgresql redis-server redis-tools openssh-server openssh-client # what stands behind tcp rules
+    dnsmasq-base dnsperf iperf3 # what stands behind udp rules, and their clients
 )
 deploy_packages=(
     docker.io           # the engine whose containers are deployed, started by the benchmark itself

@@ -15,7 +15,7 @@ say() { echo "install: $*" >&2; }
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null || true)" = installed ]; }
 
 packages="nginx-light wrk linux-perf strace openssl"
-$short || packages="$packages haproxy python3-venv gcc libc6-dev"
+$short || packages="$packages libnginx-mod-stream haproxy python3-venv gcc libc6-dev"
 # Without hardware counters (most virtual machines) user instructions are counted inside valgrind.
 if ! perf stat -x, -e instructions:u -- true 2>&1 | grep -q '^[0-9]'; then packages="$packages valgrind"; fi
 

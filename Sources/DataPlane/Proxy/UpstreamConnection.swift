@@ -138,7 +138,11 @@ extension Worker {
         case .connecting:
             guard !readiness.isDisjoint(with: [.writable, .failed, .hungUp]) else { return }
             let exchange = connections[index].exchange
-            guard Socket.takeError(connections[index].socket) == 0 else { return upstreamFailed(exchange, .refused) }
+            // Whose connect has failed has more to say than that it may be written to.
+            let isInDoubt = !readiness.isDisjoint(with: [.failed, .hungUp])
+            guard !isInDoubt || Socket.takeError(connections[index].socket) == 0 else {
+                return upstreamFailed(exchange, .refused)
+            }
             leaveConnecting(index)
             connections[index].phase = .exchanging
             connections[index].isWritable = true

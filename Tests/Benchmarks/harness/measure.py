@@ -80,7 +80,7 @@ class Bench:
 
     def run(self, scenario: Scenario, peers: list[Peer]) -> list[Found]:
         self._say(f"{scenario.name}: {scenario.title}")
-        found = [Found(peer) for peer in peers]
+        found = [Found(peer) for peer in peers if peer.passes_connections or not scenario.tcp]
         if scenario.idle:
             for one in found:
                 self._attempt(one, partial(self._idle, scenario, one))

@@ -21,6 +21,8 @@ class Scenario:
     upload: int = 0
     """Bytes of each request body; 0 sends GET."""
     tls: bool = False
+    tcp: bool = False
+    """The proxy passes on connections as they come; what is inside is the same HTTP, and none of its business."""
     fresh: bool = False
     """A new connection for each request."""
     connections: int = 64
@@ -46,6 +48,10 @@ SCENARIOS: list[Scenario] = [
     Scenario("fresh", "HTTP/1.1, a new connection for each request, 128 B", fresh=True),
     Scenario("tls", "TLS keep-alive, 128 B", tls=True),
     Scenario("upload", "HTTP/1.1 keep-alive, 64 KiB uploads", upload=64 * 1024, connections=16),
+    Scenario("tcp", "TCP, request and response of 128 B on open connections", tcp=True),
+    Scenario("tcp-bulk", "TCP, 1 MiB responses", response=1 << 20, connections=16, tcp=True),
+    Scenario("tcp-fresh", "TCP, a new connection for each request, 128 B", fresh=True, tcp=True),
+    Scenario("tcp-idle", "Memory per idle tunnel", idle=4_000, tcp=True),
     Scenario("idle", "Memory per idle connection", idle=10_000),
     Scenario("idle-tls", "Memory per idle TLS connection", idle=4_000, tls=True),
 ]

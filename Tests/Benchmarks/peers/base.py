@@ -69,6 +69,9 @@ class Peer(ABC):
     @abstractmethod
     def version_arguments(self) -> list[str]: ...
 
+    passes_connections = True
+    """Whether it can pass on connections that are not its own protocol's."""
+
     @abstractmethod
     def configure(self, setup: Setup) -> list[str]:
         """Writes the configuration into the setup's folder and answers the command's arguments."""

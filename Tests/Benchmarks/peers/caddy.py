@@ -45,6 +45,8 @@ LOG = """
 
 class Caddy(Peer):
     name = "caddy"
+    # Only a build of one's own can.
+    passes_connections = False
     title = "Caddy"
 
     def program(self) -> Path | None:

@@ -46,6 +46,11 @@ class Envoy(Peer):
         }
 
     def _chain(self, setup: Setup) -> dict[str, Any]:
+        if setup.scenario.tcp:
+            return {"filters": [{"name": "envoy.filters.network.tcp_proxy", "typed_config": {
+                "@type": f"{TYPES}.filters.network.tcp_proxy.v3.TcpProxy", "stat_prefix": "tunnels",
+                "cluster": "rules", "idle_timeout": "3600s",
+            }}]}
         connection: dict[str, Any] = {
             "@type": f"{TYPES}.filters.network.http_connection_manager.v3.HttpConnectionManager",
             "stat_prefix": "web", "codec_type": "HTTP1", "use_remote_address": True,

@@ -33,6 +33,27 @@ backend none
 """
 
 
+CONNECTIONS = """\
+global
+    nbthread 1
+    maxconn {connections}
+    {log_target}
+defaults
+    mode tcp
+    timeout connect 5s
+    timeout client 1h
+    timeout server 1h
+    option splice-auto
+    {log_kind}
+frontend tunnels
+    bind 127.0.0.1:{port} backlog 4096
+    default_backend rules
+backend rules
+    server one 127.0.0.1:{backend}
+"""
+"""For connections that are passed on, with splice where it finds it worth its while."""
+
+
 class _HAProxy(Peer):
     under_valgrind = True
 
@@ -48,11 +69,12 @@ class _HAProxy(Peer):
             pair.write_text(setup.certificate.read_text() + setup.key.read_text())
             tls = f" ssl crt {pair} alpn http/1.1"
         # HAProxy logs to a socket or a descriptor: here to its standard output, which then leads to /dev/null.
-        text = CONFIGURATION.format(
-            connections=(setup.descriptors - 200) // 2, port=setup.port, backend=setup.backend, map=hosts, tls=tls,
+        text = (CONNECTIONS if setup.scenario.tcp else CONFIGURATION).format(
+            # A tunnel may have two pipes beside its two sockets.
+            connections=(setup.descriptors - 200) // (4 if setup.scenario.tcp else 2), port=setup.port, backend=setup.backend, map=hosts, tls=tls,
             scheme="https" if setup.scenario.tls else "http",
             log_target="log stdout format raw local0" if setup.log else "",
-            log_kind="log global\n    option httplog" if setup.log else "")
+            log_kind=f"log global\n    option {'tcplog' if setup.scenario.tcp else 'httplog'}" if setup.log else "")
         path = setup.folder / "haproxy.cfg"
         path.write_text(text)
         return ["-db", "-f", str(path)]

@@ -31,6 +31,8 @@ def snapshot(setup: Setup, options: dict[str, Any] | None = None) -> dict[str, A
         certificates = [{
             "name": "bench", "chain": setup.certificate.read_text(), "key": setup.key.read_text(),
         }]
+    wire = "tcp" if setup.scenario.tcp else "https" if setup.scenario.tls else "http"
+    passing = {"kind": "tcp", "listeners": ["web"]}
     return {
         "revision": 1,
         "settings": {
@@ -40,12 +42,12 @@ def snapshot(setup: Setup, options: dict[str, Any] | None = None) -> dict[str, A
         },
         "listeners": [{
             "name": "web", "address": f"127.0.0.1:{setup.port}",
-            "protocol": "https" if setup.scenario.tls else "http",
+            "protocol": wire,
         }],
         "certificates": certificates,
         "rules": [
             {
-                "name": f"r{number}", "hosts": [host], "path": "/",
+                "name": f"r{number}", **(passing if setup.scenario.tcp else {"hosts": [host], "path": "/"}),
                 "endpoints": [{"address": f"127.0.0.1:{setup.backend}"}],
                 **({"options": options} if options else {}),
             }

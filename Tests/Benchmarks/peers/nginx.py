@@ -42,6 +42,24 @@ http {{
 }}
 """
 
+STREAM = """\
+load_module {module};
+daemon off;
+master_process off;
+{user}
+pid {folder}/nginx.pid;
+error_log {folder}/nginx.error.log warn;
+worker_rlimit_nofile {files};
+events {{ worker_connections {connections}; }}
+stream {{
+    {log}
+    upstream backend {{ server 127.0.0.1:{backend}; }}
+    server {{ listen 127.0.0.1:{port} backlog=4096; proxy_pass backend; proxy_timeout 1h; }}
+}}
+"""
+"""For connections that are passed on."""
+MODULE = Path("/usr/lib/nginx/modules/ngx_stream_module.so")
+
 SERVER = (
     "server {{ listen 127.0.0.1:{port}{options}; server_name {host};"
     " location / {{ proxy_pass http://backend; }} }}")
@@ -60,17 +78,25 @@ class Nginx(Peer):
         return ["-v"]
 
     def configure(self, setup: Setup) -> list[str]:
+        path = setup.folder / "nginx.conf"
+        path.write_text(self._stream(setup) if setup.scenario.tcp else self._http(setup))
+        return ["-e", f"{setup.folder}/start.log", "-c", str(path)]
+
+    def _stream(self, setup: Setup) -> str:
+        log = "log_format one '$remote_addr $bytes_sent $session_time'; access_log /dev/null one;"
+        return STREAM.format(
+            module=MODULE, user=nginx_user(), folder=setup.folder, files=setup.descriptors,
+            connections=setup.descriptors - 100, log=log if setup.log else "", backend=setup.backend, port=setup.port)
+
+    def _http(self, setup: Setup) -> str:
         listening = " ssl" if setup.scenario.tls else ""
         servers = [
             SERVER.format(
                 port=setup.port, host=host, options=listening + (" backlog=4096" if number == 0 else ""))
             for number, host in enumerate(setup.hosts)
         ]
-        text = CONFIGURATION.format(
+        return CONFIGURATION.format(
             user=nginx_user(), folder=setup.folder, files=setup.descriptors, connections=setup.descriptors - 100,
             log="/dev/null" if setup.log else "off", scratch=nginx_scratch(setup.folder), backend=setup.backend,
             tls=TLS.format(certificate=setup.certificate, key=setup.key) if setup.scenario.tls else "",
             servers="\n    ".join(servers))
-        path = setup.folder / "nginx.conf"
-        path.write_text(text)
-        return ["-e", f"{setup.folder}/start.log", "-c", str(path)]

@@ -45,6 +45,11 @@ class Traefik(Peer):
         return [f"--configFile={path}"]
 
     def _rules(self, setup: Setup) -> dict[str, Any]:
+        if setup.scenario.tcp:
+            return {"tcp": {
+                "routers": {"one": {"entryPoints": ["web"], "rule": "HostSNI(`*`)", "service": "rules"}},
+                "services": {"rules": {"loadBalancer": {"servers": [{"address": f"127.0.0.1:{setup.backend}"}]}}},
+            }}
         routers: dict[str, Any] = {}
         for number, host in enumerate(setup.hosts):
             router: dict[str, Any] = {"entryPoints": ["web"], "rule": f"Host(`{host}`)", "service": "rules"}

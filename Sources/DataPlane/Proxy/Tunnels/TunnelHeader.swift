@@ -15,23 +15,25 @@ extension Worker {
         let transport = view.transport(of: view.route(RouteID(number: exchanges[index].route)))
         let client = exchanges[index].client
         let output = buffers.take(transport.header == .version2 ? .normal : .small)
-        let (source, destination) = (connections[client].peer, Socket.localAddress(connections[client].socket))
-        switch transport.header {
-        case .none: break
-        case .version1:
-            output.append(proxyHeader1: ProxiedAddress(source), to: destination.map { ProxiedAddress($0) })
-        case .version2:
-            let extensions = buffers.take(.normal)
-            appendExtensions(of: client, to: extensions)
-            output.append(
-                proxyHeader2: ProxiedAddress(source), to: destination.map { ProxiedAddress($0) },
-                extensions: extensions.readable)
-            buffers.give(extensions)
-        }
+        if transport.header != .none { appendHeader(transport.header, of: client, to: output) }
         if asksUpstreamTLS(index, transport) {
             for byte in Self.postgresTLSQuestion.indices { output.append(Self.postgresTLSQuestion[byte]) }
         }
         return output
+    }
+
+    private func appendHeader(_ header: RouteTransport.SentHeader, of client: UInt32, to output: Buffer) {
+        let source = ProxiedAddress(connections[client].peer)
+        let destination = Socket.localAddress(connections[client].socket).map { ProxiedAddress($0) }
+        switch header {
+        case .none: break
+        case .version1: output.append(proxyHeader1: source, to: destination)
+        case .version2:
+            let extensions = buffers.take(.normal)
+            appendExtensions(of: client, to: extensions)
+            output.append(proxyHeader2: source, to: destination, extensions: extensions.readable)
+            buffers.give(extensions)
+        }
     }
 
     /// Whether the endpoint is asked for TLS in the client's words. Where TLS was taken off it gets what is inside,

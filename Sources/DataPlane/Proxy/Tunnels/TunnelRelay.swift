@@ -29,7 +29,8 @@ extension Worker {
         let (client, upstream) = (tunnels[index].client, tunnels[index].upstream)
         let before = bytesMoved
         switch pass(
-            client, to: upstream, hasEnded: &tunnels[index].clientEnded, moved: &tunnels[index].received)
+            client, to: upstream, isLast: tunnels[index].upstreamEnded, hasEnded: &tunnels[index].clientEnded,
+            moved: &tunnels[index].received)
         {
         case .waiting, .ended: break
         case .sourceFailed: return cutTunnel(index, .clientClosed)
@@ -37,7 +38,8 @@ extension Worker {
         case .targetFailed: tunnels[index].clientEnded = true
         }
         let passage = pass(
-            upstream, to: client, hasEnded: &tunnels[index].upstreamEnded, moved: &tunnels[index].sent)
+            upstream, to: client, isLast: tunnels[index].clientEnded, hasEnded: &tunnels[index].upstreamEnded,
+            moved: &tunnels[index].sent)
         if !tunnels[index].isJudged { judgeEndpoint(index, passage) }
         switch passage {
         case .waiting: break
@@ -51,8 +53,10 @@ extension Worker {
     }
 
     /// Moves bytes one way until one of the two must be waited for.
+    ///
+    /// - Parameter isLast: the other way has ended, so that the end of this one closes both.
     private func pass(
-        _ source: UInt32, to target: UInt32, hasEnded: inout Bool, moved: inout UInt64
+        _ source: UInt32, to target: UInt32, isLast: Bool, hasEnded: inout Bool, moved: inout UInt64
     ) -> Passage {
         let turnEnd = bytesMoved &+ 2 * Self.turnBytes
         while true {
@@ -87,7 +91,7 @@ extension Worker {
             case .endOfStream:
                 hasEnded = true
                 connections[target].session?.shutdown()
-                Socket.shutdownWrite(connections[target].socket)
+                if !isLast { Socket.shutdownWrite(connections[target].socket) }
                 return .ended
             case .failed: return .sourceFailed
             }
