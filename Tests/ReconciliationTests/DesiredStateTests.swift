@@ -189,13 +189,6 @@ struct DesiredStateTests {
         #expect(endpoints(.failed(reason: "no such name")) == (literals, ["unknown-host"]))
     }
 
-    @Test("TCP and UDP stay out, with a word about it")
-    func streams() {
-        let outcome = Self.compute([], rules: [fileRule("db", hosts: [], kind: .tcp)])
-        #expect(outcome.content.rules.isEmpty)
-        #expect(outcome.diagnoses.map(\.code) == ["not-served-yet"])
-    }
-
     @Test("a rule for listeners that are not there is not served everywhere instead")
     func unknownListener() {
         let outcome = Self.compute([container("one", 1, ["a": "a.test - wbe -", "b": "b.test - wbe,web -"])])

@@ -58,6 +58,24 @@ struct ReconcilerTests {
         #expect(await published.wait(for: 1)[0].snapshot.rules[0].endpoints.map(\.address) == ["192.0.2.1:80"])
     }
 
+    @Test("tells what is to be open once the rules are published, at each change, and once")
+    func listeners() async {
+        let (reconciler, published) = Self.make()
+        var configuration = file([], docker: false)
+        await reconciler.take(configuration, diagnoses: [], certificates: [])
+        var listeners = reconciler.listeners.makeAsyncIterator()
+        #expect(await listeners.next() == configuration.listeners)
+        #expect(published.publications.count == 1)
+        // Another rule opens nothing.
+        configuration.rules = [fileRule("mine", hosts: ["b.test"])]
+        await reconciler.take(configuration, diagnoses: [], certificates: [])
+        _ = await published.wait(for: 2)
+        configuration.listeners.append(Listener(name: "db", address: "127.0.0.1:0", wireProtocol: .tcp))
+        await reconciler.take(configuration, diagnoses: [], certificates: [])
+        #expect(await listeners.next() == configuration.listeners)
+        #expect(published.publications.count == 3)
+    }
+
     @Test("does not wait for ever")
     func impatience() async {
         let (reconciler, published) = Self.make()

@@ -88,7 +88,9 @@ struct AnnouncementTests {
         let text = announcement([web, secure], [rule(["*"])], failures: ["web": "it is taken"]).text
         #expect(text.contains("web     http   NOT OPEN: it is taken"))
         #expect(text.hasSuffix("Open https://[::1]:8443/\n"))
-        #expect(last(announcement([db], [])) == "Connect to 0.0.0.0:5432.")
+        #expect(last(announcement([db], [])) == "Connect to 127.0.0.1:5432 (tcp).")
+        let dns = Listener(name: "dns", address: "[::]:53", wireProtocol: .udp)
+        #expect(last(announcement([db, dns], [])) == "Connect to 127.0.0.1:5432 (tcp) or [::1]:53 (udp).")
         #expect(last(announcement([db], [], failures: ["db": "no"])).hasPrefix("No listener is open yet"))
         #expect(last(announcement([], [])).hasPrefix("No listener is open yet"))
     }

@@ -91,6 +91,13 @@ public enum CertificateInspection {
         return (facts, problems)
     }
 
+    /// Why a PEM text holds no authorities to believe, or `nil`.
+    public static func problem(ofAuthorities text: String) -> CertificateProblem? {
+        var problems: [CertificateProblem] = []
+        _ = readChain(text, &problems)
+        return problems.first
+    }
+
     private static func readChain(_ text: String, _ problems: inout [CertificateProblem]) -> [X509.Certificate] {
         func problem(_ code: String, _ found: String, _ wanted: String) -> CertificateProblem {
             .init(code: code, severity: .error, part: .chain, found: found, wanted: wanted)

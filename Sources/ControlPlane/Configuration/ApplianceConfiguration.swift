@@ -10,6 +10,7 @@ public struct ApplianceConfiguration: Equatable, Sendable {
     /// `address:port` of the management plane, or `off`.
     public var management: String
     public var dockerEndpoints: [DockerEndpoint]
+    public var listenPolicy: ListenPolicy
     public var settings: Settings
     public var certificates: [CertificateFile]
     public var rules: [RuleDeclaration]
@@ -29,6 +30,20 @@ public struct ApplianceConfiguration: Equatable, Sendable {
             self.address = address
             self.text = text
         }
+    }
+
+    /// Which ports labels may have opened, and where.
+    public struct ListenPolicy: Equatable, Sendable {
+        public var ports: [ClosedRange<Int>]
+        /// An IP address.
+        public var address: String
+
+        public init(ports: [ClosedRange<Int>] = [1_024...65_535], address: String = "0.0.0.0") {
+            self.ports = ports
+            self.address = address
+        }
+
+        public func allows(_ port: Int) -> Bool { ports.contains { $0.contains(port) } }
     }
 
     /// A certificate chain and its key in PEM files. Whether the files are there and fit is told by diagnoses, not by
@@ -62,17 +77,27 @@ public struct ApplianceConfiguration: Equatable, Sendable {
 
     public init(
         data: String, workers: Int? = nil, listeners: [Listener] = [], management: String = "127.0.0.1:8600",
-        dockerEndpoints: [DockerEndpoint] = [], settings: Settings = Settings(), certificates: [CertificateFile] = [],
-        rules: [RuleDeclaration] = [], users: Users = Users()
+        dockerEndpoints: [DockerEndpoint] = [], listenPolicy: ListenPolicy = ListenPolicy(),
+        settings: Settings = Settings(), certificates: [CertificateFile] = [], rules: [RuleDeclaration] = [],
+        users: Users = Users()
     ) {
         self.data = data
         self.workers = workers
         self.listeners = listeners
         self.management = management
         self.dockerEndpoints = dockerEndpoints
+        self.listenPolicy = listenPolicy
         self.settings = settings
         self.certificates = certificates
         self.rules = rules
         self.users = users
     }
+}
+
+extension Listener {
+    /// How those are called that labels ask for by their ports, such as `docker:tcp:5432`; names in the file have no
+    /// colon.
+    public static let labelPrefix = "docker:"
+
+    public var isAskedForByLabels: Bool { name.hasPrefix(Self.labelPrefix) }
 }

@@ -56,7 +56,7 @@ extension FileReader {
         certificateFacts.updateValue(facts, forKey: certificate.name)
     }
 
-    private mutating func contents(_ path: String, at position: Position, _ subject: String) -> String? {
+    mutating func contents(_ path: String, at position: Position, _ subject: String) -> String? {
         do {
             return String(decoding: try FileText.read(path, limit: CertificateInspection.textLimit), as: UTF8.self)
         } catch {

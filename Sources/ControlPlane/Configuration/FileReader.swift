@@ -65,7 +65,7 @@ struct FileReader {
     }
 
     /// The fields of a section, or `nil` when it was left out.
-    private mutating func section(_ name: String, of file: Fields) -> Fields? {
+    mutating func section(_ name: String, of file: Fields) -> Fields? {
         guard let (field, pair) = file.written(name), case .section(let section) = field.type, !pair.value.isNothing
         else { return nil }
         return reader.fields(pair.value, as: section, subject: name)
@@ -111,16 +111,12 @@ struct FileReader {
                 continue
             }
             addresses[socket] = (name, fields.position("address"))
-            if wire == .tcp || wire == .udp {
-                reader.report(
-                    "not-served-yet", .warning, at: fields.position("protocol"), subject: name,
-                    found: "found protocol \(wire.rawValue), which is understood but not served yet",
-                    wanted: "wanted http or https for now")
-            }
             let proxied = reader.text("proxyProtocol", of: fields).flatMap(Listener.ProxyProtocol.init(rawValue:))
+            let limits = ["connections", "connectionsPerAddress"].map { reader.number($0, of: fields) }
             guard reader.errorCount == errorsBefore else { continue }
             let listener = Listener(
-                name: name, address: address, wireProtocol: wire, proxyProtocol: proxied ?? .off)
+                name: name, address: address, wireProtocol: wire, proxyProtocol: proxied ?? .off,
+                connections: limits[0], connectionsPerAddress: limits[1])
             lintTrust(listener, file, at: fields.position("proxyProtocol"))
             configuration.listeners.append(listener)
             listenersByName[name] = listener
@@ -161,25 +157,6 @@ struct FileReader {
         configuration.management = address
     }
 
-    private mutating func readDocker(_ file: Fields) {
-        guard let fields = section("docker", of: file) else { return }
-        var seen: Set<String> = []
-        for (text, position) in reader.texts("endpoint", of: fields) {
-            guard seen.insert(text).inserted else {
-                reader.report(
-                    "duplicate-endpoint", .warning, at: position, subject: "docker",
-                    found: "found \(Shown.quoted(text)) twice", wanted: "wanted each engine once")
-                continue
-            }
-            if let endpoint = try? Addresses.dockerEndpoint(text) { configuration.dockerEndpoints.append(endpoint) }
-        }
-        if !fields.has("endpoint"), reader.errorCount == 0 {
-            reader.report(
-                "missing-field", at: fields.position, subject: "docker", found: "found no \"endpoint\" in docker",
-                wanted: "wanted \(FieldType.dockerEndpoint.wanted)")
-        }
-    }
-
     private mutating func readUsers(_ file: Fields) {
         guard let fields = section("users", of: file) else { return }
         configuration.users.edge = reader.text("edge", of: fields)
@@ -208,6 +185,7 @@ struct FileReader {
             }
             read("head", into: \.head)
             read("handshake", into: \.handshake)
+            read("preface", into: \.preface)
             read("bodyIdle", into: \.bodyIdle)
             read("connect", into: \.connect)
             read("firstByte", into: \.firstByte)

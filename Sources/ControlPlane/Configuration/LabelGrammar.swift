@@ -1,3 +1,5 @@
+import Contract
+
 /// Reads what a container's labels ask for. Only labels that begin with `kontainers.`, or nearly so, are looked at.
 ///
 /// One bad rule never harms another: each rule is read for itself.
@@ -48,11 +50,7 @@ struct LabelReader {
         var guesses: Set<String> = []
 
         var section: Section {
-            if name.isEmpty { return Schema.shortLabels }
-            return switch kind {
-            case .http: Schema.httpLabels
-            case .tcp, .udp: Schema.streamLabels
-            }
+            name.isEmpty ? Schema.shortLabels : Schema.labels(of: kind)
         }
     }
 
@@ -118,7 +116,7 @@ struct LabelReader {
         var groups: [String: Group] = [:]
         for (rest, key, value) in ours {
             let parts = rest.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
-            if parts.count == 1 || Self.isNearOption(parts[0]) {
+            if parts.count == 1 || Self.isNear(parts[0], Schema.labelOptionNames) {
                 groups["", default: Group(kind: .http, name: "")].fields.append((rest, key, value))
                 continue
             }
@@ -136,7 +134,7 @@ struct LabelReader {
                 }
                 continue
             }
-            guard parts.count == 3 || parts.count > 3 && Self.isNearOption(parts[2]),
+            guard parts.count == 3 || parts.count > 3 && Self.isNear(parts[2], Schema.allLabelOptionNames),
                 Self.isRuleName(parts[1])
             else {
                 report(
@@ -152,9 +150,8 @@ struct LabelReader {
     }
 
     /// Also what is none and was meant to be one belongs to its rule, which is not served without what it asked for.
-    private static func isNearOption(_ word: String) -> Bool {
-        RuleDeclaration.Kind(rawValue: word) == nil
-            && Suggestion.nearest(to: word, among: Schema.labelOptionNames) != nil
+    private static func isNear(_ word: String, _ options: [String]) -> Bool {
+        RuleDeclaration.Kind(rawValue: word) == nil && Suggestion.nearest(to: word, among: options) != nil
     }
 
     static func isRuleName(_ text: String) -> Bool {

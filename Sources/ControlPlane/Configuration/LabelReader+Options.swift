@@ -9,10 +9,10 @@ extension LabelReader {
         var key: String
         var value: String
 
-        /// `nil` when the label is none of an option.
-        init?(_ written: String, key: String, value: String) {
+        /// `nil` when the label is none of an option of this kind of rule.
+        init?(_ written: String, of kind: RuleDeclaration.Kind, key: String, value: String) {
             let parts = written.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
-            guard Schema.labelOptionNames.contains(parts[0]) else { return nil }
+            guard Schema.labelOptionsSection(of: kind).field(spelled: parts[0]) != nil else { return nil }
             (path, self.key, self.value) = (parts, key, value)
         }
     }
@@ -23,6 +23,8 @@ extension LabelReader {
         var pool: PoolOptions?
         var hold: Holding?
         var sleep: SleepDeclaration?
+        var transport: TransportOptions?
+        var sni: [String] = []
     }
 
     /// What is wrong is reported, and makes the group faulty.
@@ -38,13 +40,15 @@ extension LabelReader {
         // Lines count the labels, so that a diagnosis finds back to its own.
         let items = labels.enumerated().map { ($0.element.path[...], $0.element.value, $0.offset + 1) }
         var reader = SectionReader(path: "")
-        let written = tree(items, of: Schema.labelOptionsSection)
-        guard let fields = reader.fields(written, as: Schema.labelOptionsSection, subject: name) else {
-            return Options()
-        }
-        let options = Options(
-            rule: reader.ruleOptions(of: fields, path: path), pool: reader.pool(fields), hold: reader.hold(fields),
-            sleep: reader.sleep(fields))
+        let section = Schema.labelOptionsSection(of: group.kind)
+        let written = tree(items, of: section)
+        guard let fields = reader.fields(written, as: section, subject: name) else { return Options() }
+        var options = Options(
+            rule: reader.ruleOptions(of: fields, path: path, kind: group.kind),
+            pool: reader.pool(fields, of: group.kind), hold: reader.hold(fields), sleep: reader.sleep(fields),
+            transport: reader.transport(fields).options)
+        for (name, _) in reader.texts("sni", of: fields) where !options.sni.contains(name) { options.sni.append(name) }
+        reader.refuseUnfit(fields, for: group.kind, options.rule, options.pool)
         for diagnosis in reader.diagnoses {
             guard case .file(_, let line, _) = diagnosis.place, labels.indices.contains(line - 1) else { continue }
             report(

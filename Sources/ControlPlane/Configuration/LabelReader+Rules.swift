@@ -1,3 +1,5 @@
+import Contract
+
 extension LabelReader {
     /// A field's values, read by the schema.
     private enum Values {
@@ -11,7 +13,7 @@ extension LabelReader {
         var keys: [String: String] = [:]
         var optionLabels: [OptionLabel] = []
         for (written, key, value) in group.fields {
-            if group.kind == .http, let label = OptionLabel(written, key: key, value: value) {
+            if let label = OptionLabel(written, of: group.kind, key: key, value: value) {
                 optionLabels.append(label)
                 continue
             }
@@ -51,12 +53,6 @@ extension LabelReader {
         let path: String? = if case .texts(let texts) = values["path"] { texts.first } else { nil }
         let options = options(optionLabels, path: path ?? "/", in: &group)
         guard !group.isFaulty else { return nil }
-        if group.kind != .http {
-            report(
-                "not-served-yet", .warning, key: keys["listeners"] ?? keys["listen"] ?? stem,
-                found: "found a \(group.kind.rawValue) rule, which is understood but not served yet",
-                wanted: "wanted an http rule for now")
-        }
 
         func texts(_ name: String) -> [String] {
             if case .texts(let texts) = values[name] { texts } else { [] }
@@ -73,15 +69,22 @@ extension LabelReader {
             }
         var rule = RuleDeclaration(
             name: group.name.isEmpty ? baseName : group.name, kind: group.kind, listeners: texts("listeners"),
-            hosts: texts("hosts"), path: path ?? "/", tls: tls,
+            hosts: group.kind == .tcp ? options.sni : texts("hosts"), path: path ?? "/", tls: tls,
             target: .container(id: id, port: number("port"), network: texts("network").first),
             listenPort: number("listen"), options: options.rule,
             place: .label(
-                container: Shown.plain(name), key: keys["hosts"] ?? keys["listeners"] ?? keys["listen"] ?? stem))
+                container: Shown.plain(name), key: keys["hosts"] ?? keys["listen"] ?? keys["listeners"] ?? stem))
         rule.pool = options.pool
         rule.hold = options.hold
         rule.sleep = options.sleep
         rule.share = EndpointShare(weight: number("weight") ?? 1, tier: number("tier") ?? 0)
+        rule.transport = options.transport
+        do {
+            try rule.check()
+        } catch {
+            report("bad-transport", key: optionLabels.first?.key ?? stem, found: error.found, wanted: error.wanted)
+            return nil
+        }
         return rule
     }
 
@@ -103,6 +106,9 @@ extension LabelReader {
         let section = group.section
         let stem = group.name.isEmpty ? LabelGrammar.prefix : "kontainers.\(group.kind.rawValue).\(group.name)."
         let first = String(written.prefix { $0 != "." })
+        if group.kind != .http, Schema.isOption(first) {
+            return reportUnfit(first, key: key, stem: stem, group.kind)
+        }
         let near = Suggestion.nearest(to: first, among: section.spellings)
         if let near, let meant = section.field(spelled: near) { group.guesses.insert(Self.longName(meant)) }
         let wanted: String
@@ -116,6 +122,16 @@ extension LabelReader {
             wanted = "wanted one of: " + section.fieldNames.map { stem + $0 }.joined(separator: ", ")
         }
         report("unknown-field", key: key, found: "found the unknown label \(Shown.quoted(key))", wanted: wanted)
+    }
+
+    /// A field that rules of another kind have.
+    private mutating func reportUnfit(_ field: String, key: String, stem: String, _ kind: RuleDeclaration.Kind) {
+        let isName = kind == .tcp && Schema.httpLabels.field(spelled: field)?.name == Schema.hosts.name
+        report(
+            "not-for-kind", key: key, found: "found \(Shown.quoted(key)) in a \(kind.rawValue) rule",
+            wanted: isName
+                ? "wanted \"\(stem)sni\": the names that clients ask for when they begin TLS"
+                : "wanted it left out: \(kind.traffic) have none")
     }
 
     private mutating func read(_ value: String, as type: FieldType, key: String) -> Values? {

@@ -3,13 +3,13 @@ import Contract
 /// Reads how a rule's endpoints are asked whether they are well.
 extension SectionReader {
     /// - Returns: `nil` when nobody is to ask.
-    mutating func healthCheck(_ fields: Fields) -> HealthCheck? {
+    mutating func healthCheck(_ fields: Fields, of kind: Rule.Kind) -> HealthCheck? {
         guard let (field, pair) = fields.written("health"), case .switchable(let section) = field.type else {
             return nil
         }
         if case .text(let text, _) = pair.value.content {
             do {
-                return try Quantities.boolean(text) ? HealthCheck() : nil
+                return try Quantities.boolean(text) ? Self.standardCheck(of: kind) : nil
             } catch {
                 report(
                     error.code, at: pair.value.position, subject: fields.subject,
@@ -18,7 +18,7 @@ extension SectionReader {
             }
         }
         guard let inner = self.fields(pair.value, as: section, subject: fields.subject) else { return nil }
-        var check = HealthCheck()
+        var check = Self.standardCheck(of: kind)
         if let kind = text("kind", of: inner) { check.kind = HealthCheck.Kind(rawValue: kind) ?? check.kind }
         if let method = text("method", of: inner) {
             check.method = HealthCheck.Method(rawValue: method) ?? check.method
@@ -52,6 +52,16 @@ extension SectionReader {
             try check.check()
         } catch {
             report(error, "bad-health", at: fields.position("health"), fields)
+        }
+        return check
+    }
+
+    /// Requests are asked for in the way of requests; of other endpoints nobody knows more than that they are there.
+    private static func standardCheck(of kind: Rule.Kind) -> HealthCheck {
+        var check = HealthCheck()
+        switch kind {
+        case .http: break
+        case .tcp, .udp: check.kind = .tcp
         }
         return check
     }

@@ -3,8 +3,8 @@ import Contract
 /// Reads how a rule's endpoints share what comes.
 extension SectionReader {
     /// - Returns: `nil` when nothing was said.
-    mutating func pool(_ fields: Fields) -> PoolOptions? {
-        let check = healthCheck(fields)
+    mutating func pool(_ fields: Fields, of kind: Rule.Kind) -> PoolOptions? {
+        let check = healthCheck(fields, of: kind)
         guard let section = section("pool", of: fields) else {
             guard let check else { return nil }
             var pool = PoolOptions()

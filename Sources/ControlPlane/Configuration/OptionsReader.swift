@@ -4,7 +4,7 @@ import Contract
 extension SectionReader {
     /// - Parameter path: the rule's.
     /// - Returns: `nil` when nothing was asked for.
-    mutating func ruleOptions(of fields: Fields, path: String) -> RuleOptions? {
+    mutating func ruleOptions(of fields: Fields, path: String, kind: Rule.Kind) -> RuleOptions? {
         var options = RuleOptions()
         readNetworks(fields, into: &options)
         readPath(fields, of: path, into: &options)
@@ -14,7 +14,7 @@ extension SectionReader {
         options.responseHeaders = headerChanges("responseHeaders", of: fields, .response)
         options.redirect = redirect(fields)
         options.rateLimit = rateLimit(fields)
-        options.retries = retries(fields)
+        options.retries = retries(fields, of: kind)
         options.timeouts = timeouts(fields)
         options.bufferRequest = number("bufferRequest", of: fields)
         options.maxPending = number("maxPending", of: fields)
@@ -88,9 +88,10 @@ extension SectionReader {
             requests: requests, per: number("per", of: section) ?? 1_000, burst: number("burst", of: section))
     }
 
-    private mutating func retries(_ fields: Fields) -> Retries? {
+    private mutating func retries(_ fields: Fields, of kind: Rule.Kind) -> Retries? {
         guard let section = section("retries", of: fields) else { return nil }
         var retries = Retries()
+        if kind != .http { retries.on = [.connect] }
         if let attempts = number("attempts", of: section) { retries.attempts = attempts }
         if section.has("on") { retries.on = texts("on", of: section).compactMap { Retries.Cause(rawValue: $0.text) } }
         if let budget = number("budget", of: section) { retries.budget = budget }

@@ -31,7 +31,7 @@ public struct SleepDeclaration: Equatable, Sendable {
 
 /// A rule as it was asked for, before containers are resolved to addresses.
 public struct RuleDeclaration: Equatable, Sendable {
-    public enum Kind: String, Sendable, CaseIterable { case http, tcp, udp }
+    public typealias Kind = Rule.Kind
 
     /// What was said about TLS: `auto`, `off`, or a certificate's name; nothing said means served both ways.
     public enum TLS: Equatable, Sendable {
@@ -47,18 +47,23 @@ public struct RuleDeclaration: Equatable, Sendable {
         case container(id: String, port: Int?, network: String?)
     }
 
-    /// Unique within its source. Containers that declare the same rule (equal kind, hosts, path and listener) form one
+    /// Unique within its source. Containers that declare the same rule (equal kind, listeners and claims) form one
     /// pool.
     public var name: String
     public var kind: Kind
     public var listeners: [String]
-    /// Lower case; exact, `*.suffix` or `*`.
+    /// Lower case; exact, `*.suffix` or `*`. Of a tcp rule: what clients name when they begin TLS (`sni`).
     public var hosts: [String]
     public var path: String
     public var tls: TLS
     public var target: Target
     /// A port of its own to listen on, asked for by a label of a tcp or udp rule; granted only where policy allows.
     public var listenPort: Int?
+    /// What it asks for where it passes on connections or datagrams; `nil` is nothing. The authorities of its
+    /// `upstreamTLS` are those of the file when it was read.
+    public var transport: TransportOptions?
+    /// The PEM file of those authorities, absolute.
+    public var authoritiesPath: String?
     /// What it does beside passing requests on; `nil` is nothing.
     public var options: RuleOptions?
     /// How its endpoints share what comes; `nil`: each has its turn.

@@ -6,7 +6,8 @@ extension Schema {
         title: "health",
         fields: [
             Field(
-                "kind", .choice(HealthCheck.Kind.allCases.map(\.rawValue)), standard: "http",
+                "kind", .choice(HealthCheck.Kind.allCases.map(\.rawValue)),
+                standard: "http; tcp in rules that are not http",
                 says: "http, https (whatever its certificate), or tcp: a connection is enough."),
             Field("path", .text, standard: "/", says: "What is asked for; with a query, if it has one."),
             Field("host", .text, standard: "the endpoint's address", says: "The Host of the request."),

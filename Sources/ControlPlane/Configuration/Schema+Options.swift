@@ -50,7 +50,13 @@ extension Schema {
     /// The edge's fields of the same names; each in place of the edge's.
     static let ruleTimeouts = Section(
         title: "a rule's timeouts",
-        fields: timeouts.fields.filter { field in RuleTimeouts.fields.contains { $0.name == field.name } })
+        fields: timeouts.fields.filter { field in RuleTimeouts.fields.contains { $0.name == field.name } }
+            .map { field in
+                // Of connections there is no other idleness.
+                Field(
+                    field.name, alias: field.name == "tunnelIdle" ? "idle" : nil, field.type,
+                    standard: field.standard, says: field.documentation)
+            })
 
     static let basicAuth = Section(
         title: "basicAuth",

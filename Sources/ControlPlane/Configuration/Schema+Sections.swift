@@ -17,8 +17,15 @@ enum Schema {
                 "protocol", .choice(Listener.WireProtocol.allCases.map(\.rawValue)), .required,
                 says: "http (HTTP/1.1 and h2c), https (HTTP/1.1 and h2 by ALPN), tcp or udp."),
             Field(
-                "proxyProtocol", .choice(Listener.ProxyProtocol.allCases.map(\.rawValue)), standard: "off",
+                "proxyProtocol", alias: "proxy-protocol", .choice(Listener.ProxyProtocol.allCases.map(\.rawValue)),
+                standard: "off",
                 says: "Whether trusted proxies may (optional) or must (required) send a PROXY protocol header."),
+            Field(
+                "connections", .integer(Limits.countRange), standard: "limits.connectionsPerListener",
+                says: "Open connections, or clients of udp, of all clients together; 0 means no limit."),
+            Field(
+                "connectionsPerAddress", .integer(Limits.countRange), standard: "limits.connectionsPerAddress",
+                says: "The same of one client's address; 0 means no limit."),
         ])
 
     static let management = Section(
@@ -34,7 +41,11 @@ enum Schema {
         fields: [
             Field(
                 "endpoint", alias: "endpoints", .several(.dockerEndpoint, limit: 64), standard: "no engine",
-                says: "The engine's socket, unix:///path or tcp://host:port; several are allowed.")
+                says: "The engine's socket, unix:///path or tcp://host:port; several are allowed."),
+            Field(
+                "listen", .several(.ports, limit: listLimit), standard: "1024-65535",
+                says: "Ports that labels may have opened: a port, a range such as 5000-5999, several, or off."),
+            Field("listenAddress", .ip, standard: "0.0.0.0", says: "The address that such ports are opened on."),
         ])
 
     static let tls = Section(
@@ -74,31 +85,26 @@ enum Schema {
         title: "a rule",
         fields: [
             Field("name", .name, .required, says: "Its name, unique in the file."),
-            hosts, path, listeners, ruleTLS,
+            kind, hosts, path, listeners, ruleTLS,
             Field(
                 "endpoints", alias: "endpoint", .several(.endpoint, limit: listLimit), standard: "required",
                 says:
                     "Where its traffic goes: IPv4:port, [IPv6]:port or name:port; or with weight and tier."
             ),
-        ] + options)
+        ] + options + transport)
 
     static let shortLabels = Section(
         title: "the short form", fields: [host, path, port, ruleTLS, network, weight, tier] + labelOptions)
     static let httpLabels = Section(
         title: "an http rule", fields: [hosts, path, port, network, ruleTLS, listeners, weight, tier] + labelOptions)
-    static let streamLabels = Section(
-        title: "a tcp or udp rule",
-        fields: [
-            listeners,
-            Field("listen", .integer(1...65_535), says: "A port of its own to listen on, where policy allows."),
-            port, network, ruleTLS,
-        ])
-
     static let timeouts = Section(
         title: "timeouts",
         fields: [
             Field("head", .duration(wait), standard: "10s", says: "First to last byte of a request head. Answer: 408."),
             Field("handshake", .duration(wait), standard: "10s", says: "The TLS handshake, from accept."),
+            Field(
+                "preface", .duration(wait), standard: "3s",
+                says: "Where several protocols share a port: how long a client may be silent."),
             Field(
                 "bodyIdle", .duration(wait), standard: "60s", says: "No byte of the request body moving. Answer: 408."),
             Field("connect", .duration(wait), standard: "5s", says: "TCP connect to an endpoint. Answer: 504."),

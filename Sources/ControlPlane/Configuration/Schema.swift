@@ -27,6 +27,10 @@ indirect enum FieldType: Sendable {
     case user
     /// An IP address, or a network with the length of its prefix.
     case network
+    /// An IP address.
+    case ip
+    /// Ports to be opened: one, or a range; canonical `low-high`. Or `off`.
+    case ports
     /// Any names with a text for each.
     case pairs
     /// Users with their passwords' hashes: a mapping, or `name:hash` as one text or several.
@@ -61,6 +65,8 @@ indirect enum FieldType: Sendable {
         case .file: "the path of a file or folder"
         case .user: "a user's name or number"
         case .network: "an address or a network, such as \"10.0.0.0/8\" or \"2001:db8::/32\""
+        case .ip: "an IP address, such as \"0.0.0.0\" or \"::\""
+        case .ports: "a port, a range of ports such as 1024-65535, or off"
         case .pairs: "a mapping of names to texts"
         case .users: "users' names with bcrypt hashes, as a mapping or as name:hash"
         case .several(let type, _): type.wanted + ", or a list of such"

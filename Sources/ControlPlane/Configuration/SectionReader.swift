@@ -42,10 +42,30 @@ enum ScalarReader {
             }
             return .text(text)
         case .network: return .text(try Addresses.network(text))
+        case .ip:
+            guard let address = IPAddress(text) else {
+                throw Fault("bad-address", text: text, wanted: "wanted \(type.wanted)")
+            }
+            return .text(address.canonical)
+        case .ports: return .text(try ports(text))
         case .several(let type, _): return try value(text, as: type)
         case .section, .switchable, .abbreviated, .sections, .pairs, .users:
             throw Fault("wrong-type", text: text, wanted: "wanted \(type.wanted)")
         }
+    }
+
+    /// `off`, or `low-high`.
+    private static func ports(_ text: String) throws(Fault) -> String {
+        switch text.lowercased() {
+        case "off": return "off"
+        case "false", "no", "none": throw Fault("bad-port", text: text, wanted: "did you mean \"off\"?")
+        case _: break
+        }
+        let parts = text.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
+        guard (1...2).contains(parts.count), let low = parts[0], let high = parts[parts.count - 1], low <= high,
+            (1...65_535).contains(low), (1...65_535).contains(high)
+        else { throw Fault("bad-port", text: text, wanted: "wanted \(FieldType.ports.wanted)") }
+        return "\(low)-\(high)"
     }
 
     private static func tls(_ text: String) throws(Fault) -> String {

@@ -27,6 +27,9 @@ public struct EndpointChoice: Equatable, Sendable {
         public var port: Int?
         public var network: String?
         public var transport: ContainerRecord.Port.Transport
+        public var kind = Rule.Kind.http
+        /// The port that the rule has opened: of several it is the one that is meant.
+        public var listenPort: Int?
         public var place: Place
         public var rule: String
 
@@ -64,18 +67,18 @@ public struct EndpointChoice: Equatable, Sendable {
     private mutating func choosePort(_ record: ContainerRecord, _ wish: Wish) -> Int? {
         if let port = wish.port { return port }
         let ports = record.exposedPorts.filter { $0.transport == wish.transport }.map(\.number)
+        if let port = wish.listenPort, ports.contains(port) { return port }
         switch ports.count {
         case 1: return ports[0]
         case 0:
             refuse(
                 wish, code: "no-port", found: "found that \(record.name) exposes no \(wish.transport.rawValue) port",
-                wanted:
-                    "wanted the label kontainers.port (or kontainers.<kind>.<name>.port) set to the one it listens on")
+                wanted: "wanted the label \(wish.portLabel) set to the one it listens on")
         default:
             let list = ports.map(String.init).joined(separator: " and ")
             refuse(
                 wish, code: "several-ports", found: "found that \(record.name) exposes \(list)",
-                wanted: "wanted kontainers.port (or kontainers.<kind>.<name>.port) set to the one that is meant")
+                wanted: "wanted \(wish.portLabel) set to the one that is meant")
         }
         return nil
     }
@@ -181,6 +184,15 @@ public struct EndpointChoice: Equatable, Sendable {
     private mutating func refuse(_ wish: Wish, code: String, found: String, wanted: String) {
         reason = "\(wish.rule): \(found); \(wanted)"
         diagnosis = Diagnosis(code: code, place: wish.place, subject: wish.rule, found: found, wanted: wanted)
+    }
+}
+
+extension EndpointChoice.Wish {
+    fileprivate var portLabel: String {
+        switch kind {
+        case .http: "kontainers.port (or kontainers.http.<name>.port)"
+        case .tcp, .udp: "kontainers.\(kind.rawValue).\(rule).port"
+        }
     }
 }
 

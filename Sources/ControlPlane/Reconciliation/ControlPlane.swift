@@ -108,8 +108,6 @@ public struct ControlPlane: Service {
         await overrides.load()
 
         @Sendable func take(_ news: FileSource.News) async {
-            let listeners = news.configuration.listeners.filter(\.isServed)
-            await line.listen(listeners)
             let stale = LastGood.needsRestart(
                 first.configuration, news.configuration, file: plan.configurationPath)
             await reconciler.take(
@@ -126,6 +124,7 @@ public struct ControlPlane: Service {
                 group.addTask { await resolver.run() }
                 group.addTask { for await names in reconciler.names { await resolver.want(names) } }
                 group.addTask { for await known in resolver.changes { await reconciler.take(known) } }
+                group.addTask { for await listeners in reconciler.listeners { await line.listen(listeners) } }
                 group.addTask { for await told in line.diagnoses { await reconciler.take(listenerDiagnoses: told) } }
                 group.addTask { await sleep.run(reconciler.sleepPlans) }
                 group.addTask { for await told in sleep.diagnoses { await reconciler.take(sleepDiagnoses: told) } }

@@ -70,7 +70,7 @@ extension DesiredState {
                 if reading !== last { tellReasons(reading, last, &outcome) }
                 if reading.sleeps { hasSleepers = true }
                 if !reading.diagnoses.isEmpty { outcome.diagnoses += reading.diagnoses }
-                for share in reading.shares where isServed(share.declaration, &outcome) {
+                for share in reading.shares {
                     if let place = places[share.pool] {
                         pools[place].shares.append(share)
                     } else {
@@ -164,6 +164,8 @@ extension DesiredState {
             wish.network = network
         }
         wish.transport = rule.kind == .udp ? .udp : .tcp
+        wish.kind = rule.kind
+        wish.listenPort = rule.listenPort
         let choice = EndpointChoice(
             for: record, wish: wish,
             surroundings: .init(hostAddress: engine.hostAddress, routes: routes),
@@ -175,10 +177,14 @@ extension DesiredState {
         return (Member(order, endpoint, readiness, note, name: record.name, container: record.id, wake: wake), choice)
     }
 
-    /// Equal kind, hosts, path and listeners make one pool.
+    /// Equal kind, listeners and claims make one pool.
     private static func pool(of rule: RuleDeclaration) -> String {
         let listeners = rule.listeners.sorted().joined(separator: ",")
-        return "\(rule.kind.rawValue) \(listeners) \(rule.path) \(rule.hosts.sorted().joined(separator: ","))"
+        let port = rule.listenPort.map { " \($0)" } ?? ""
+        guard rule.kind == .http else {
+            return "\(rule.kind.rawValue) \(listeners)\(port) \(rule.claims.map(\.description).sorted())"
+        }
+        return "http \(listeners) \(rule.path) \(rule.hosts.sorted().joined(separator: ","))"
     }
 
     /// Gives each pool a name. A pool keeps its name for as long as it lives, because in the edge the name is the
@@ -206,7 +212,7 @@ extension DesiredState {
         for share in shares.dropFirst()
         where share.declaration.tls != first.tls || share.declaration.options != first.options
             || share.declaration.pool != first.pool || share.declaration.hold != first.hold
-            || share.declaration.sleep != first.sleep
+            || share.declaration.sleep != first.sleep || share.declaration.transport != first.transport
         {
             let what = share.declaration.tls != first.tls ? "another \"tls\"" : "other options"
             outcome.diagnoses.append(

@@ -14,6 +14,8 @@ extension DesiredState {
     /// What becomes of a rule's requests while no endpoint is ready. Containers come and go, so their rules hold
     /// requests unless they say that they do not; an address is where it is.
     static func holding(_ declaration: RuleDeclaration, _ members: [Member] = []) -> Holding? {
+        // Datagrams that nobody takes are lost, as on any way.
+        guard declaration.kind != .udp else { return nil }
         var holding: Holding? =
             switch declaration.target {
             case .container: declaration.hold ?? Holding()
@@ -24,6 +26,11 @@ extension DesiredState {
         if members.contains(where: \.isAsleep), members.allSatisfy({ $0.endpoint == nil }) { holding?.time = 0 }
         guard let holding, holding.time > 0 || holding.wake > 0 else { return nil }
         return holding
+    }
+
+    /// Milliseconds that a rule stays without its containers, and with it the port that its labels have opened.
+    private static func lingering(_ declaration: RuleDeclaration) -> Int {
+        declaration.kind == .udp ? Holding().time : holding(declaration)?.time ?? 0
     }
 
     /// These pools have no containers any more: each lingers, or its name is forgotten.
@@ -46,7 +53,7 @@ extension DesiredState {
             if let known = lingering[key] {
                 if known.until <= now { forget(key) }
             } else if let name = poolNames[key], let declaration = declarations[key],
-                let time = Self.holding(declaration)?.time, time > 0
+                case let time = Self.lingering(declaration), time > 0
             {
                 lingering[key] = Linger(
                     name: name, declaration: declaration, until: now + .milliseconds(time))

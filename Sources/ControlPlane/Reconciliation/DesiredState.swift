@@ -89,22 +89,27 @@ public struct DesiredState {
             content: SnapshotContent(settings: sources.file.settings), diagnoses: sources.fileDiagnoses, reasons: [:],
             names: [])
         outcome.diagnoses += sources.listenerDiagnoses + sources.sleepDiagnoses
-        outcome.content.listeners = servedListeners(sources.file, &outcome)
         outcome.content.certificates = sources.certificates.map(\.certificate).sorted { $0.name < $1.name }
 
         var candidates = fileCandidates(sources, &outcome)
         candidates += containerCandidates(sources, isMoved: isMoved, now, &outcome)
+        let leftBehind = lingeringCandidates()
+        let grants = grants(candidates, lingering: leftBehind, sources.file, &outcome.diagnoses)
+        outcome.diagnoses += Self.failures(sources.listenerDiagnoses, candidates, grants)
+        outcome.content.listeners = sources.file.listeners + grants.listeners
         let overrides = sources.overrides.settled(on: poolNames)
         var linter = RuleLinter(listeners: outcome.content.listeners, certificates: sources.certificates)
         for candidate in candidates {
-            if let rule = linter.compile(candidate, overrides.of(candidate.name), &outcome.diagnoses) {
-                outcome.content.rules.append(rule)
-            }
+            let rule = linter.compile(
+                candidate, port: grants.names[candidate.name], overrides.of(candidate.name), &outcome.diagnoses)
+            if let rule { outcome.content.rules.append(rule) }
         }
+        outcome.diagnoses += linter.shadows()
         // Behind all others, because nothing that is there is to wait for what is gone; and without a word.
         var unsaid: [Diagnosis] = []
-        for candidate in lingeringCandidates() {
-            if let rule = linter.compile(candidate, nil, &unsaid) { outcome.content.rules.append(rule) }
+        for candidate in leftBehind {
+            let rule = linter.compile(candidate, port: grants.names[candidate.name], nil, &unsaid)
+            if let rule { outcome.content.rules.append(rule) }
         }
         (outcome.candidates, outcome.poolNames) = (candidates, poolNames)
         outcome.content.rules.sort { $0.name < $1.name }
@@ -113,24 +118,11 @@ public struct DesiredState {
         return outcome
     }
 
-    /// TCP and UDP wait until the edge serves them: an open socket that nobody accepts from would be worse than none.
-    private func servedListeners(_ file: ApplianceConfiguration, _ outcome: inout Outcome) -> [Listener] {
-        for listener in file.listeners where !listener.isServed {
-            outcome.diagnoses.append(
-                Diagnosis(
-                    code: "not-served-yet", severity: .warning, place: .appliance, subject: listener.name,
-                    found: "found listener \"\(listener.name)\" for \(listener.wireProtocol.rawValue)",
-                    wanted: "wanted http or https: the others are not opened by this version"))
-        }
-        return file.listeners.filter(\.isServed)
-    }
-
     // MARK: - The file's rules
 
     private mutating func fileCandidates(_ sources: Sources, _ outcome: inout Outcome) -> [Candidate] {
         var candidates: [Candidate] = []
         for declaration in sources.file.rules {
-            guard isServed(declaration, &outcome) else { continue }
             let members: [Member]
             switch declaration.target {
             case .addresses(let addresses):
@@ -143,19 +135,6 @@ public struct DesiredState {
             candidates.append(Candidate(declaration.name, declaration, members))
         }
         return candidates
-    }
-
-    func isServed(_ declaration: RuleDeclaration, _ outcome: inout Outcome) -> Bool {
-        switch declaration.kind {
-        case .http: return true
-        case .tcp, .udp:
-            outcome.diagnoses.append(
-                Diagnosis(
-                    code: "not-served-yet", severity: .warning, place: declaration.place, subject: declaration.name,
-                    found: "found a \(declaration.kind.rawValue) rule",
-                    wanted: "wanted an http rule: the others are not served by this version"))
-            return false
-        }
     }
 
     private func staticMembers(
@@ -221,15 +200,5 @@ public struct DesiredState {
         var host = text[..<colon]
         if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
         return host.isEmpty ? nil : (String(host), port)
-    }
-}
-
-extension Listener {
-    /// Whether this version's edge knows what to do with it.
-    var isServed: Bool {
-        switch wireProtocol {
-        case .http, .https: true
-        case .tcp, .udp: false
-        }
     }
 }

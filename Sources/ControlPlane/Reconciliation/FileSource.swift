@@ -129,6 +129,9 @@ public actor FileSource {
             files.insert(certificate.certificatePath)
             files.insert(certificate.keyPath)
         }
+        for rule in configuration?.rules ?? [] {
+            if let file = rule.authoritiesPath { files.insert(file) }
+        }
         return files
     }
 

@@ -33,6 +33,7 @@ enum LastGood {
         merged.users = last.users
         merged.settings = last.settings
         if merged.dockerEndpoints.isEmpty { merged.dockerEndpoints = last.dockerEndpoints }
+        merged.listenPolicy = last.listenPolicy
     }
 
     /// What a running appliance cannot change.

@@ -1,4 +1,4 @@
-import Contract
+public import Contract
 public import Docker
 public import KontainersConfiguration
 public import Logging
@@ -47,6 +47,10 @@ public actor Reconciler {
     public nonisolated let names: AsyncStream<Set<String>>
     private let namesOutput: AsyncStream<Set<String>>.Continuation
     private var wantedNames: Set<String>?
+    /// What is to be open, at each change: the file's listeners, and those that labels ask for.
+    public nonisolated let listeners: AsyncStream<[Listener]>
+    private let listenersOutput: AsyncStream<[Listener]>.Continuation
+    private var wantedListeners: [Listener]?
     /// The containers that may sleep, at each change.
     nonisolated let sleepPlans: AsyncStream<SleepPlan>
     private let sleepPlansOutput: AsyncStream<SleepPlan>.Continuation
@@ -63,6 +67,7 @@ public actor Reconciler {
         self.logger = logger
         self.publish = publish
         (sleepPlans, sleepPlansOutput) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+        (listeners, listenersOutput) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
         (names, namesOutput) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
@@ -187,6 +192,11 @@ public actor Reconciler {
         (candidates, poolNames) = (outcome.candidates, outcome.poolNames)
         if outcome.content != published { await publish(outcome.content, computing: began.duration(to: .now)) }
         computedSerial = serial
+        // Behind the rules: whoever gets to a port that is open should meet them.
+        if outcome.content.listeners != wantedListeners {
+            wantedListeners = outcome.content.listeners
+            listenersOutput.yield(outcome.content.listeners)
+        }
     }
 
     /// Computes again at that time, even if nobody has news by then.

@@ -18,6 +18,8 @@ public actor SupervisorLine {
     private let logger: Logger
     private var wanted: [Listener]?
     private var sent: [Listener]?
+    /// What was told to be open, by name.
+    private var open: [String: String] = [:]
     private var isReady = false
     private var saidReady = false
     private let rings: AsyncStream<Void>
@@ -87,7 +89,10 @@ public actor SupervisorLine {
     private func take(_ packet: ByteBuffer) {
         do {
             switch try JSONDecoder().decode(ControlReply.self, from: Data(packet.readableBytesView)) {
-            case .listening(let statuses): output.yield(statuses.compactMap(diagnosis))
+            case .listening(let statuses):
+                output.yield(statuses.compactMap(diagnosis))
+                open = Dictionary(
+                    statuses.filter { $0.failure == nil }.map { ($0.name, $0.address) }, uniquingKeysWith: { $1 })
             }
         } catch {
             logger.error("the supervisor said something that is not understood", metadata: ["reason": "\(error)"])
@@ -96,6 +101,7 @@ public actor SupervisorLine {
 
     private func diagnosis(_ status: ListenerStatus) -> Diagnosis? {
         guard let failure = status.failure else {
+            guard open[status.name] != status.address else { return nil }
             logger.info("listener is open", metadata: ["listener": "\(status.name)", "address": "\(status.address)"])
             return nil
         }

@@ -61,7 +61,9 @@ struct Announcement {
     /// `Open http://site.test:8080/ …`
     private var next: String {
         guard let web = configuration.listeners.first(where: { $0.isWeb && isOpen($0.name) }) else {
-            let open = statuses.filter { $0.failure == nil }.map(\.address)
+            let open = configuration.listeners.filter { isOpen($0.name) }.map { listener in
+                "\(Self.local(address(listener))):\(port(listener)) (\(listener.wireProtocol.rawValue))"
+            }
             return open.isEmpty
                 ? "No listener is open yet: see above, or add one to \(configurationPath)."
                 : "Connect to \(open.joined(separator: " or "))."

@@ -39,7 +39,7 @@ struct ListenerBook {
         var isEmpty: Bool { forgotten.isEmpty && added.isEmpty }
     }
 
-    /// Policy: any listener may be asked for. Limits to what the configuration allows belong here.
+    /// Any listener may be asked for: which ports labels may have is control's to say, who reads the file.
     /// `letGo` is called, with what the edge must forget, when a new listener meets the port of one that is being
     /// closed: the edge holds the same sockets. `patience`: milliseconds to wait, in all, for addresses that are in
     /// use.
