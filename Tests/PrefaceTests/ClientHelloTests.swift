@@ -133,6 +133,8 @@ struct BeginningTests {
         (Array("PRI / HTTP/1.1\r\n".utf8), .http1),
         (Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8), .http2), (Array("PRI * HTTP/2.1\r\n".utf8), .http1),
         (Array("SSH-2.0-OpenSSH_9.6\r\n".utf8), .ssh), (Array("SSH / HTTP/1.1".utf8), .http1),
+        ([0, 0, 0, 9, 0, 3, 0, 0, 0], .postgres), ([0, 0, 0, 16, 4, 210, 22, 46], .postgres),
+        ([0, 0, 40, 0, 0, 3, 0, 0], .other), ([0, 0, 0, 9, 0, 2, 0, 0, 0], .other),
         ([0, 0, 0, 8, 4, 210, 22, 47], .postgresTLS), ([0, 0, 0, 8, 4, 210, 22, 48], .postgresGSS),
         ([0, 0, 0, 8, 4, 210, 22, 49], .other), ([22, 2], .other), ([0, 1], .other), (Array(" GET".utf8), .other),
         (Array("\r\n".utf8), .other), (Array("*1\r\n$4\r\nPING\r\n".utf8), .other),
