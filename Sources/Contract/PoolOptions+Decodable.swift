@@ -50,6 +50,8 @@ extension HealthCheck: Decodable {
         try values.read(.method, into: &method)
         try values.read(.expect, into: &expect)
         body = try values.decodeIfPresent(String.self, forKey: .body)
+        send = try values.decodeIfPresent(ProbeBytes.self, forKey: .send)
+        answer = try values.decodeIfPresent(ProbeBytes.self, forKey: .answer)
         port = try values.decodeIfPresent(Int.self, forKey: .port)
         try values.read(.interval, into: &interval)
         try values.read(.timeout, into: &timeout)

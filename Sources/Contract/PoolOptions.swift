@@ -91,10 +91,14 @@ public enum HashKey: Equatable, Sendable {
 /// How endpoints are asked whether they are well.
 public struct HealthCheck: Hashable, Sendable, Encodable {
     enum CodingKeys: String, CodingKey {
-        case kind, path, host, method, expect, body, port, interval, timeout, rise, fall, jitter
+        case kind, path, host, method, expect, body, send, answer, port, interval, timeout, rise, fall, jitter
     }
 
-    public enum Kind: String, Codable, Sendable, CaseIterable { case http, https, tcp }
+    public enum Kind: String, Codable, Sendable, CaseIterable {
+        case http, https, tcp
+        /// A datagram is sent and one must come back.
+        case udp
+    }
     public enum Method: String, Codable, Sendable, CaseIterable { case get = "GET", head = "HEAD", options = "OPTIONS" }
 
     public var kind = Kind.http
@@ -105,6 +109,11 @@ public struct HealthCheck: Hashable, Sendable, Encodable {
     public var expect = StatusRanges.usual
     /// What the first 64 KiB of the body must hold.
     public var body: String?
+    /// With `udp`, which wants it: what the datagram holds, and what the first that comes back must hold somewhere; of
+    /// an answer nothing need be known. Text with `\n`, `\r`, `\t`, `\\` and `\xNN` for other bytes, or `hex:` and
+    /// digits.
+    public var send: ProbeBytes?
+    public var answer: ProbeBytes?
     /// `nil` is the endpoint's own.
     public var port: Int?
     /// Milliseconds, 100 to a day.
@@ -134,6 +143,7 @@ public struct HealthCheck: Hashable, Sendable, Encodable {
                 found: "found \"\(path.prefix(80))\" as the path of a health check",
                 wanted: "wanted a path that starts with \"/\"; other bytes than printable ASCII as %XX")
         }
+        try checkProbe()
         for (text, what) in [(path, "path"), (host ?? "-", "host"), (body ?? "-", "body")] {
             try within(text.utf8.count, 1...Self.textLimit, "bytes in the \(what) of a health check")
         }
@@ -142,6 +152,24 @@ public struct HealthCheck: Hashable, Sendable, Encodable {
                 found: "found \"\(host.prefix(80))\" as the host of a health check",
                 wanted: "wanted a name, or name:port")
         }
+    }
+
+    private func checkProbe() throws(OptionFault) {
+        guard kind == .udp else {
+            guard send == nil, answer == nil else {
+                throw OptionFault(
+                    found: "found send or answer in a health check of kind \(kind.rawValue)",
+                    wanted: "wanted kind udp, or neither")
+            }
+            return
+        }
+        guard let send else {
+            throw OptionFault(
+                found: "found no send in a health check of kind udp",
+                wanted: "wanted what an endpoint answers, such as \"ping\" or \"hex:\" and digits")
+        }
+        try within(send.bytes.count, 1...Self.textLimit, "bytes to send in a health check")
+        if let answer { try within(answer.bytes.count, 1...Self.textLimit, "bytes of answer in a health check") }
     }
 }
 

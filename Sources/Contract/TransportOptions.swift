@@ -121,10 +121,12 @@ public struct SessionOptions: Equatable, Sendable, Encodable {
     public var idle = 60_000
     /// Sessions of one rule and worker, 1 to a million; a client that would be one more is not heard.
     public var limit = 100_000
-    /// A session ends once so many datagrams came back; 0: it ends by being idle. DNS over UDP is done with 1.
+    /// A session ends once so many datagrams came back for each that its client sent; 0: it ends by being idle. DNS
+    /// over UDP is done with 1.
     public var replies = 0
-    /// A client that was not seen to answer gets at most so many times the bytes that it sent, 1 to 10,000; 0 is no
-    /// limit. The standard leaves the largest answers of DNS over UDP alone (1,232 bytes to a question of 30).
+    /// A client that was not seen to answer gets at most so many times the bytes that it sent, headers counted, 1 to
+    /// 10,000; 0 is no limit, for protocols whose servers go on sending to a client that says no more. The standard
+    /// leaves the largest answers of DNS over UDP alone (1,232 bytes to a question of 30).
     public var amplification = 64
     public var orphans = Orphans.move
 

@@ -29,7 +29,6 @@ final class ListenerSockets {
     /// One socket for each worker, in their order. They belong to the workers from now on.
     func give(_ listener: Listener, _ sockets: [CInt], _ state: EdgeState) {
         guard isServing else { return waiting.append((listener, sockets)) }
-        guard listener.wireProtocol != .udp else { return sockets.forEach { Socket.close($0) } }
         func limit(_ count: Int?) -> UInt64? { count.map { UInt64(max(0, $0)) } }
         let index = state.listenerIndex(of: listener.name)
         for (worker, socket) in zip(workers, sockets) {
@@ -39,7 +38,8 @@ final class ListenerSockets {
                     WorkerListener(
                         socket: socket, index: index, name: listener.name,
                         isSecure: listener.wireProtocol == .https, isRaw: listener.wireProtocol == .tcp,
-                        port: Int(port), proxyProtocol: listener.proxyProtocol,
+                        isDatagrams: listener.wireProtocol == .udp, port: Int(port),
+                        proxyProtocol: listener.proxyProtocol,
                         connectionLimit: limit(listener.connections),
                         addressLimit: limit(listener.connectionsPerAddress))))
         }
@@ -60,13 +60,6 @@ final class ListenerSockets {
         let wanted = Dictionary(state.listeners.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         for (name, listener) in open where wanted[name] != listener { close(name, state) }
         for listener in state.listeners where open[listener.name] == nil {
-            guard listener.wireProtocol != .udp else {
-                diagnoses.append(
-                    EdgeDiagnosis(
-                        subject: .listener, name: listener.name,
-                        message: "\(listener.wireProtocol.rawValue) listeners are not served yet"))
-                continue
-            }
             do {
                 give(listener, try sockets(for: listener), state)
             } catch {
@@ -86,7 +79,9 @@ final class ListenerSockets {
         var sockets: [CInt] = []
         for _ in workers {
             do {
-                let socket = try Socket.listen(on: address)
+                let socket =
+                    listener.wireProtocol == .udp
+                    ? try Socket.bindDatagrams(to: address) : try Socket.listen(on: address)
                 // The kernel chose a port for the first; the others share it.
                 if address.port == 0, let bound = Socket.localAddress(socket.raw) { address.port = bound.port }
                 sockets.append(socket.release())

@@ -80,10 +80,30 @@ struct PoolOptionsTests {
         "refuse what does not exist",
         arguments: [
             #"{"policy":"fastest"}"#, #"{"hashBy":"header"}"#, #"{"hashBy":"cookie:a b"}"#, #"{"hashBy":""}"#,
-            #"{"healthCheck":{"expect":"2xx"}}"#, #"{"healthCheck":{"kind":"udp"}}"#,
+            #"{"healthCheck":{"expect":"2xx"}}"#, #"{"healthCheck":{"kind":"icmp"}}"#,
         ])
     func unknown(_ text: String) {
         #expect(throws: DecodingError.self) { try decode(text) }
+    }
+
+    @Test("a check by datagram says what is sent, and may say what must come back; no other does")
+    func probes() throws {
+        let probed = try decode(#"{"healthCheck":{"kind":"udp","send":"a\\x00\\n","answer":"hex:00 Ff"}}"#)
+        #expect(probed.healthCheck?.send?.bytes == [0x61, 0, 10] && probed.healthCheck?.answer?.bytes == [0, 0xff])
+        try probed.check()
+        #expect(try JSONDecoder().decode(PoolOptions.self, from: JSONEncoder().encode(probed)) == probed)
+        for text in [
+            #"{"healthCheck":{"kind":"udp"}}"#, #"{"healthCheck":{"send":"a"}}"#,
+            #"{"healthCheck":{"kind":"tcp","answer":"a"}}"#, #"{"healthCheck":{"kind":"udp","send":""}}"#,
+            #"{"healthCheck":{"kind":"udp","send":"a","answer":"hex:"}}"#,
+        ] {
+            let options = try decode(text)
+            #expect(throws: OptionFault.self, "\(text)") { try options.check() }
+        }
+        for text in ["\\", "\\q", "\\x1", "\\xg0", "hex:1", "hex:1g"] {
+            #expect(throws: OptionFault.self, "\(text)") { try ProbeBytes(text) }
+        }
+        #expect(try ProbeBytes("\\t\\r\\\\ä").bytes == [9, 13, 0x5c, 0xc3, 0xa4])
     }
 
     @Test("are checked at, under and over each limit")

@@ -4,12 +4,12 @@
 #
 #     Tests/Fuzz/run.sh SECONDS [TARGET ...]
 #
-# Targets: request response chunked proxy hello snapshot matching options.
+# Targets: request response chunked proxy datagram hello snapshot matching options.
 set -eu
 
 seconds=${1:?usage: Tests/Fuzz/run.sh SECONDS [TARGET ...]}
 shift
-targets=${*:-request response chunked proxy hello snapshot matching options}
+targets=${*:-request response chunked proxy datagram hello snapshot matching options}
 
 cd "$(dirname "$0")/../.."
 fuzz=Tests/Fuzz
@@ -32,7 +32,7 @@ done
 routing="$build/Bytes.o $build/Contract.o $build/Balancing.o $build/Routing.o"
 for target in $targets; do
     case $target in
-    proxy) reading=Tests/ProxyProtocolTests/Headers.swift modules="$build/Bytes.o $build/ProxyProtocol.o" ;;
+    proxy | datagram) reading=Tests/ProxyProtocolTests/Headers.swift modules="$build/Bytes.o $build/ProxyProtocol.o" ;;
     hello) reading=Tests/PrefaceTests/Hellos.swift modules="$build/Preface.o" ;;
     snapshot | matching) reading=$fuzz/Sources/Asking.swift modules="$routing" ;;
     options) reading= modules="$routing" ;;

@@ -117,6 +117,33 @@ struct ProxyHeaderTests {
         }
     }
 
+    @Test("in front of a datagram version 2 is whole, and says so")
+    func datagrams() {
+        for (command, family, rest, wanted) in [
+            (
+                0x21, 0x12, addresses4,
+                .complete(ProxyHeader(byteCount: 28, source: Self.four.0, destination: Self.four.1))
+            ),
+            (0x20, 0x00, [], .complete(ProxyHeader(byteCount: 16))),
+            (0x21, 0x00, [], .complete(ProxyHeader(byteCount: 16))),
+            (0x21, 0x11, addresses4, .refused(.stream)), (0x21, 0x21, addresses6, .refused(.stream)),
+            (0x21, 0x22, addresses4, .refused(.badLength)), (0x31, 0x12, addresses4, .refused(.badVersion)),
+        ] as [(UInt8, UInt8, [UInt8], ProxyHeaderProgress)] {
+            let bytes = ProxyProtocolTests.version2(command, family, rest)
+            #expect(parseProxyDatagram(bytes.span) == wanted, "\(command) \(family)")
+            #expect(parseProxyDatagram((bytes + [1, 2, 3]).span) == wanted)
+            // Nothing more will come: a part of a header is none.
+            for count in 0..<12 { #expect(parseProxyDatagram(bytes.span.extracting(first: count)) == .absent) }
+            for count in 12..<bytes.count {
+                guard case .refused = parseProxyDatagram(bytes.span.extracting(first: count)) else {
+                    Issue.record("\(count) bytes of \(command) \(family)")
+                    continue
+                }
+            }
+        }
+        #expect(parseProxyDatagram(Array("PROXY UNKNOWN\r\n".utf8).span) == .absent)
+    }
+
     @Test("version 2 has 4,096 bytes at most, and says so before they have come")
     func limit2() {
         for (count, fits) in [(4_095, true), (4_096, true), (4_097, false), (65_551, false)] {

@@ -19,6 +19,9 @@ final class CheckPlan: Sendable {
     /// `nil`: no text is wanted.
     let text: TextSearch?
     let port: UInt16?
+    /// Of a check by datagram: what it holds, and what must be in the answer, where anything must.
+    let probe: [UInt8]
+    let answer: TextSearch?
 
     init(_ check: HealthCheck) {
         self.check = check
@@ -37,6 +40,8 @@ final class CheckPlan: Sendable {
         host = check.host.map { Array($0.utf8) }
         serverName = check.host.flatMap(Self.name)
         text = check.body.map { TextSearch(Array($0.utf8)) }
+        probe = check.send?.bytes ?? []
+        answer = check.answer.map { TextSearch($0.bytes) }
         port = check.port.map { UInt16(clamping: $0) }
     }
 

@@ -11,6 +11,8 @@ enum CheckResult: Equatable, Sendable {
     case late
     case wrongStatus(Int)
     case textMissing
+    /// A datagram came back, and the wanted bytes are not in it.
+    case wrongAnswer
     case malformedHead(HeadError)
     case malformedBody(BodyError)
     /// More interim heads than anybody needs.
@@ -23,7 +25,8 @@ enum CheckResult: Equatable, Sendable {
 
     static func == (one: CheckResult, other: CheckResult) -> Bool {
         switch (one, other) {
-        case (.passed, .passed), (.late, .late), (.textMissing, .textMissing), (.closedEarly, .closedEarly),
+        case (.passed, .passed), (.late, .late), (.textMissing, .textMissing), (.wrongAnswer, .wrongAnswer),
+            (.closedEarly, .closedEarly),
             (.endlessInterims, .endlessInterims):
             true
         case (.unreachable(let one), .unreachable(let other)), (.undecided(let one), .undecided(let other)):
@@ -33,7 +36,8 @@ enum CheckResult: Equatable, Sendable {
         case (.malformedBody(let one), .malformedBody(let other)): one == other
         case (.handshakeFailed(let one), .handshakeFailed(let other)): one.description == other.description
         case (.passed, _), (.late, _), (.textMissing, _), (.closedEarly, _), (.endlessInterims, _), (.unreachable, _),
-            (.undecided, _), (.wrongStatus, _), (.malformedHead, _), (.malformedBody, _), (.handshakeFailed, _):
+            (.undecided, _), (.wrongStatus, _), (.wrongAnswer, _), (.malformedHead, _), (.malformedBody, _),
+            (.handshakeFailed, _):
             false
         }
     }
@@ -46,6 +50,7 @@ enum CheckResult: Equatable, Sendable {
         case .late: "no answer within \(plan.check.timeout) ms"
         case .wrongStatus(let status): "status \(status), wanted \(plan.check.expect.written)"
         case .textMissing: "the body's first 64 KiB do not have the text"
+        case .wrongAnswer: "its answer does not have the wanted bytes"
         case .malformedHead(let error): "what it answered is no HTTP response (\(error))"
         case .malformedBody(let error): "the body is malformed (\(error.name))"
         case .endlessInterims: "more than \(CheckResponse.interimLimit) interim responses"

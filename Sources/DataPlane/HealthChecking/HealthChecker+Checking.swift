@@ -69,7 +69,8 @@ extension HealthChecker {
             switch result {
             case .passed: .passed
             case .undecided: .undecided
-            case .unreachable, .late, .wrongStatus, .textMissing, .malformedHead, .malformedBody, .endlessInterims,
+            case .unreachable, .late, .wrongStatus, .textMissing, .wrongAnswer, .malformedHead, .malformedBody,
+                .endlessInterims,
                 .closedEarly, .handshakeFailed:
                 .failed
             }

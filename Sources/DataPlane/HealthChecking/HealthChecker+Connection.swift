@@ -22,6 +22,7 @@ extension HealthChecker {
             case .ipv4: SocketAddress(ipv4: UInt32(truncatingIfNeeded: target.low), port: port)
             case .ipv6: SocketAddress(ipv6High: target.high, low: target.low, port: port)
             }
+        if plans[checks[index].plan].plan.check.kind == .udp { return probe(index, address) }
         switch loop.connect(to: address) {
         case .connected(let socket):
             guard keep(socket, index) else { return }
@@ -33,7 +34,7 @@ extension HealthChecker {
         }
     }
 
-    private func keep(_ socket: CInt, _ index: Int) -> Bool {
+    func keep(_ socket: CInt, _ index: Int) -> Bool {
         serial &+= 1
         if serial == 0 { serial = 1 }
         do {
@@ -93,6 +94,8 @@ extension HealthChecker {
                 connected(index)
             case .handshaking:
                 guard shakeHands(index) else { return }
+            case .probing:
+                guard checks[index].isReadable, readAnswer(index) else { return }
             case .sending:
                 guard checks[index].isWritable, send(index) else { return }
             case .reading, .draining:
@@ -116,6 +119,7 @@ extension HealthChecker {
             finish(index, .passed)
         case .http: checks[index].stage = .sending
         case .https: secureConnection(index)
+        case .udp: preconditionFailure("a datagram needs no connection")
         }
     }
 

@@ -22,7 +22,8 @@ public enum HealthMessage: Sendable {
 /// down while any of these checks finds it down: what keeps exchanges from an endpoint belongs to the endpoint. What is
 /// known outlives every revision that keeps both endpoint and check.
 ///
-/// Reading order: this file, `+Following` (which endpoints), `+Checking` (when), `+Connection` (how), `+Reporting`.
+/// Reading order: this file, `+Following` (which endpoints), `+Checking` (when), `+Connection` and `+Probe` (how),
+/// `+Reporting`.
 public final class HealthChecker {
     /// Checks under way at one time. More wait until some of these end.
     public static let concurrencyLimit = 1_024
@@ -187,9 +188,12 @@ struct Target {
 struct Check {
     /// What is done with the connection. Beside it runs ``ActiveHealth``, which says whether a check is under way.
     ///
+    ///     none ──► probing ──► none
     ///     none ──► connecting ──► [handshaking] ──► sending ──► reading ──► draining ──► idle ──► sending …
     enum Stage {
         case none, connecting, handshaking, sending, reading
+        /// A datagram was sent, and one is to come back.
+        case probing
         /// The result is there, the rest of the body is not.
         case draining
         /// Waits for the next check.

@@ -32,7 +32,7 @@ public final class HealthTally: Sendable {
         case .unreachable: unreachable.add()
         case .late: late.add()
         case .wrongStatus: status.add()
-        case .textMissing: text.add()
+        case .textMissing, .wrongAnswer: text.add()
         case .malformedHead, .malformedBody, .endlessInterims: malformed.add()
         case .closedEarly: closed.add()
         case .handshakeFailed: handshake.add()

@@ -70,6 +70,11 @@ extension Worker {
     }
 
     func openRecord(_ client: UInt32, _ address: SocketAddress, _ record: Buffer) {
+        let name = listeners[Int(connections[client].listener)].name
+        openRecord(address, listener: name.span, record)
+    }
+
+    func openRecord(_ address: SocketAddress, listener name: Span<UInt8>, _ record: Buffer) {
         let wall = loop.wall
         let second = wall / 1_000_000_000
         let time = logTime ?? buffers.take(.small)
@@ -89,8 +94,7 @@ extension Worker {
         record.append("Z\",\"client\":\"")
         append(address, to: record)
         record.append("\",\"listener\":\"")
-        let name = listeners[Int(connections[client].listener)].name
-        record.append(json: name.span, leaving: RecordRoom.host)
+        record.append(json: name, leaving: RecordRoom.host)
         record.append("\"")
     }
 }

@@ -51,7 +51,7 @@ extension Worker {
 
     /// By itself: a pool borrows the loads to the end of its scope.
     @inline(__always)
-    private func next(_ turn: inout Turn, _ plan: Span<UInt32>, _ loads: [EndpointLoad], _ route: Int) -> UInt32? {
+    func next(_ turn: inout Turn, _ plan: Span<UInt32>, _ loads: [EndpointLoad], _ route: Int) -> UInt32? {
         let pool = Pool(plan: plan, loads: loads.span)
         return pool.next(&turn, &pools[route], epoch: poolEpoch, now: loop.now, random: &random)
     }

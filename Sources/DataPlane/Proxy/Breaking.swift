@@ -72,6 +72,14 @@ extension Worker {
         let number = exchanges[index].endpoint
         let view = poolView(index)
         let route = view.route(RouteID(number: exchanges[index].route))
+        finish(pass, of: number, outcome, view, route)
+    }
+
+    /// The attempt at the endpoint for which there is a pass is over.
+    func finish(
+        _ pass: CircuitBreaker.Pass, of number: UInt32, _ outcome: CircuitBreaker.Outcome, _ view: RouteView,
+        _ route: Route
+    ) {
         let policy = view.pool(of: route).breaker
         let before = watches[Int(number)].circuit.phase
         let hasChanged = watches[Int(number)].circuit.finish(pass, outcome, now: loop.now, policy: policy)
@@ -113,7 +121,7 @@ extension Worker {
     }
 
     /// Bars the endpoint while its circuit lets nobody through.
-    private func showCircuit(_ number: UInt32, _ policy: CircuitBreaker.Policy) {
+    func showCircuit(_ number: UInt32, _ policy: CircuitBreaker.Policy) {
         if watches[Int(number)].circuit.admits(now: loop.now, policy: policy) {
             unbar(number, .broken)
         } else {

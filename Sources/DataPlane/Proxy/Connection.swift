@@ -8,7 +8,13 @@ import TLS
 struct Connection: BitwiseCopyable {
     static let nobody: UInt32 = .max
 
-    enum Role: UInt8 { case client, upstream, listener, bell }
+    enum Role: UInt8 {
+        case client, upstream, listener
+        /// The socket of one client's session to its endpoint, which `exchange` names; clients' datagrams come by
+        /// another.
+        case session, datagrams
+        case bell
+    }
 
     enum Phase: UInt8 {
         /// A listener or the bell.

@@ -17,6 +17,7 @@ extension Worker {
     static let exhaustionPause: UInt64 = 100_000_000
 
     func open(_ listener: WorkerListener) {
+        if listener.isDatagrams { return openDatagrams(listener) }
         guard !isDraining else { return Socket.close(listener.socket) }
         while listeners.count <= listener.index {
             listeners.append(
@@ -44,6 +45,7 @@ extension Worker {
     }
 
     func closeListener(_ index: Int) {
+        if closeDatagrams(index) { return }
         guard index < listeners.count, listeners[index].isOpen else { return }
         listeners[index].isOpen = false
         loop.poller.remove(listeners[index].socket)

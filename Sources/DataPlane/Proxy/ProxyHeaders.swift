@@ -74,7 +74,7 @@ extension Worker {
 }
 
 extension SocketAddress {
-    fileprivate init(_ address: ProxiedAddress) {
+    init(_ address: ProxiedAddress) {
         switch address {
         case .ipv4(let number, let port): self.init(ipv4: number, port: port)
         case .ipv6(let number, let port): self.init(ipv6: number, port: port)

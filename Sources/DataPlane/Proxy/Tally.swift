@@ -75,6 +75,7 @@ public final class Tally: Sendable {
     public let holding = HoldingTally()
     public let breakers = BreakerTally()
     public let transports = TransportTally()
+    public let datagrams = DatagramTally()
 
     public init() {}
 
@@ -135,5 +136,6 @@ public final class Tally: Sendable {
             ("tally_bytes", rules.byteCount &+ endpoints.byteCount &+ listeners.byteCount),
         ] + timeouts.readings + limits.readings + holding.readings + breakers.readings
             + transports.readings
+            + datagrams.readings
     }
 }

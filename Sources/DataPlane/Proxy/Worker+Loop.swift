@@ -22,12 +22,16 @@ extension Worker {
             guard connections.holds(token) else { continue }
             dispatch(token.index, readiness)
         }
+        collectUnread()
+        flushReplies()
         resumeClients()
         endWaits()
         if loop.now >= nextTend { tendRoutes() }
         if !isAccepting { resumeAcceptingIfRoom() }
+        if hasClosedDatagrams { endSessionsOfClosedListeners() }
         flushLogIfDue()
         connections.reclaim()
+        book.reclaim()
         exchanges.reclaim()
         tunnels.reclaim()
         return !(isDraining && hasDrained)
@@ -35,16 +39,16 @@ extension Worker {
 
     /// Milliseconds the loop may sleep when no deadline is nearer.
     private var waitLimit: CInt {
-        if !resumable.isEmpty { return 0 }
+        if !resumable.isEmpty || !unread.isEmpty { return 0 }
         if nextTend != .max { return waitToTend }
-        if isDraining { return 50 }
+        if isDraining || hasClosedDatagrams { return 50 }
         return logBuffer == nil ? (isAccepting ? -1 : 100) : 200
     }
 
     /// A log that waits is looked at in time, and so is the end of a drain.
     private var waitToTend: CInt {
         let left = nextTend > loop.now ? (nextTend &- loop.now) / 1_000_000 &+ 1 : 0
-        return CInt(min(left, isDraining || logBuffer != nil || !isAccepting ? 50 : 1_000))
+        return CInt(min(left, isDraining || hasClosedDatagrams || logBuffer != nil || !isAccepting ? 50 : 1_000))
     }
 
     private func dispatch(_ index: UInt32, _ readiness: Readiness) {
@@ -63,6 +67,8 @@ extension Worker {
         case .upstream:
             note(readiness, of: index)
             upstreamReady(index, readiness)
+        case .session: sessionReady(index, readiness)
+        case .datagrams: receiveDatagrams(index)
         case .listener: acceptClients(index)
         case .bell: takeMessages()
         }
@@ -101,8 +107,9 @@ extension Worker {
             switch connections[index].role {
             case .client: clientTimedOut(index)
             case .upstream: upstreamTimedOut(index)
+            case .session: sessionTimedOut(index)
             case .bell: tendEndpoints()
-            case .listener: break
+            case .listener, .datagrams: break
             }
         }
         expired.removeAll(keepingCapacity: true)
@@ -130,6 +137,7 @@ extension Worker {
         apply(revision.settings)
         securePort = revision.securePort
         trust(revision.trusted)
+        adoptSessions(slot.view)
         while endpoints.count < revision.table.endpointIDLimit { endpoints.append(EndpointState()) }
         adoptEndpoints(slot.view)
         while cursors.count < revision.table.routeIDLimit { cursors.append(UInt32(truncatingIfNeeded: cursors.count)) }
@@ -153,6 +161,7 @@ extension Worker {
         isDraining = true
         drainDeadline = deadline
         for index in listeners.indices where listeners[index].isOpen { closeListener(index) }
+        drainDatagrams()
         for index in 0..<connections.extent where connections.isTaken(index) {
             let connection = connections[index]
             switch connection.phase {
@@ -167,8 +176,9 @@ extension Worker {
     }
 
     private var hasDrained: Bool {
-        if clientCount > 0, loop.now < drainDeadline { return false }
+        if clientCount > 0 || hasBusySession, loop.now < drainDeadline { return false }
         flushLog()
+        endSessions()
         for index in 0..<connections.extent where connections.isTaken(index) {
             switch connections[index].role {
             case .client:
@@ -180,7 +190,7 @@ extension Worker {
                 } else {
                     closeClient(index)
                 }
-            case .upstream, .listener, .bell: break
+            case .upstream, .session, .listener, .datagrams, .bell: break
             }
         }
         flushLog()

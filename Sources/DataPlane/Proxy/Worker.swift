@@ -82,13 +82,15 @@ public struct WorkerListener: Sendable {
     public var port: Int
     /// Whether connections begin with a PROXY protocol header.
     public var proxyProtocol: Contract.Listener.ProxyProtocol
-    /// Of open connections, of all clients and of one address; `nil`: as the edge has it, 0: none.
+    /// It is a bound datagram socket.
+    public var isDatagrams: Bool
+    /// Of open connections or sessions, of all clients and of one address; `nil`: as the edge has it, 0: none.
     public var connectionLimit: UInt64?
     public var addressLimit: UInt64?
 
     public init(
-        socket: CInt, index: Int, name: String, isSecure: Bool, isRaw: Bool = false, port: Int,
-        proxyProtocol: Contract.Listener.ProxyProtocol = .off, connectionLimit: UInt64? = nil,
+        socket: CInt, index: Int, name: String, isSecure: Bool, isRaw: Bool = false, isDatagrams: Bool = false,
+        port: Int, proxyProtocol: Contract.Listener.ProxyProtocol = .off, connectionLimit: UInt64? = nil,
         addressLimit: UInt64? = nil
     ) {
         self.socket = socket
@@ -96,6 +98,7 @@ public struct WorkerListener: Sendable {
         self.name = name
         self.isSecure = isSecure
         self.isRaw = isRaw
+        self.isDatagrams = isDatagrams
         self.port = port
         self.proxyProtocol = proxyProtocol
         self.connectionLimit = connectionLimit
@@ -110,7 +113,8 @@ public struct WorkerListener: Sendable {
 /// `RequestForwarding`, `Trust`, `RequestBuffering`, `UpstreamConnection`, `Balancing`, `Breaking`,
 /// `Ejecting`, `SlowStarting`, `EndpointWatch`, `UpstreamPool`, `Retrying`, `Holding`,
 /// `Exchange+Pump`, `Waits`, `HalfClosed`, `Relay`, `Trailers`, `ResponseForwarding`, `Compressing`,
-/// `CompressedRelay`, `Answering`, `Account` with its parts, `RouteTally`. Connections that are no requests: `Tunnel`.
+/// `CompressedRelay`, `Answering`, `Account` with its parts, `RouteTally`. Connections that are no requests: `Tunnel`;
+/// datagrams: `Session`.
 public final class Worker {
     public let inbox: Inbox<WorkerMessage>
     public let tally: Tally
@@ -166,6 +170,25 @@ public final class Worker {
     /// The bell's place, whose deadline is the worker's own.
     let bellPlace: UInt32
     var listeners: [ListenerState] = []
+    var datagramListeners: [DatagramListener] = []
+    /// A listener of datagrams was closed, and its sessions are not ended yet.
+    var hasClosedDatagrams = false
+    var book: SessionBook
+    /// Slots for what comes from clients, and for what goes to them.
+    var incoming = Mailbox()
+    var outgoing = Mailbox()
+    /// What came in this batch, and the sessions it is for.
+    var letters: [Letter] = []
+    var addressed: [UInt32] = []
+    /// Slots of `outgoing` in use, by which listener what is in them leaves, and sockets with more than found room.
+    var replySlots = 0
+    var replyListener: UInt16 = 0
+    var unread: [Token] = []
+    /// By listener; and sessions whose endpoint has left their rule.
+    var sessionRules: [SessionRule?] = []
+    var orphanCount = 0
+    var lastDatagram: UInt64 = 0
+    var nextSessionWake: UInt64 = 0
     /// Routes that have an outage, or whose exchanges are held, by number; exchanges that wait in their lines; the
     /// routes to look after, and when the first of them is due.
     var heldRoutes: [UInt32: HeldRoute] = [:]
@@ -234,6 +257,8 @@ public final class Worker {
         connections = Slab(capacity: Self.slotCapacity)
         exchanges = Slab(capacity: Self.slotCapacity)
         tunnels = Slab(capacity: Self.slotCapacity)
+        book = SessionBook(
+            capacity: Self.slotCapacity, secret: simulation == nil ? (System.random64(), System.random64()) : (1, 2))
         requestIDs = RequestIDs(buffers.take(.small))
         self.log = log
         random = WeakRandom(seed: simulation == nil ? System.random64() : 1)

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
+#include "addresses.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -63,7 +64,7 @@ int kl_eventfd_drain(int fd) {
     return (int)RETRY(read(fd, &count, sizeof count));
 }
 
-static socklen_t encode(const struct kl_address *address, struct sockaddr_storage *storage) {
+socklen_t kl_address_encode(const struct kl_address *address, struct sockaddr_storage *storage) {
     memset(storage, 0, sizeof *storage);
     if (address->family == 6) {
         struct sockaddr_in6 *six = (struct sockaddr_in6 *)storage;
@@ -83,7 +84,7 @@ static socklen_t encode(const struct kl_address *address, struct sockaddr_storag
     return sizeof *four;
 }
 
-static void decode(const struct sockaddr_storage *storage, struct kl_address *address) {
+void kl_address_decode(const struct sockaddr_storage *storage, struct kl_address *address) {
     memset(address, 0, sizeof *address);
     if (storage->ss_family == AF_INET6) {
         const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)storage;
@@ -117,7 +118,7 @@ int kl_listen(const struct kl_address *address, int backlog) {
     if (fd < 0) return fd;
     int on = 1;
     struct sockaddr_storage storage;
-    socklen_t length = encode(address, &storage);
+    socklen_t length = kl_address_encode(address, &storage);
     int failed = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
                  setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0 ||
                  (address->family == 6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0) ||
@@ -134,13 +135,13 @@ int kl_accept(int fd, struct kl_address *peer) {
     struct sockaddr_storage storage;
     socklen_t length = sizeof storage;
     int accepted = (int)RETRY(accept4(fd, (struct sockaddr *)&storage, &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (accepted >= 0) decode(&storage, peer);
+    if (accepted >= 0) kl_address_decode(&storage, peer);
     return accepted;
 }
 
 int kl_connect(int fd, const struct kl_address *address) {
     struct sockaddr_storage storage;
-    socklen_t length = encode(address, &storage);
+    socklen_t length = kl_address_encode(address, &storage);
     // Not retried on EINTR: an interrupted connect goes on by itself, like one that would block.
     if (connect(fd, (struct sockaddr *)&storage, length) == 0) return 0;
     return errno == EINTR ? -EINPROGRESS : -errno;
@@ -150,7 +151,7 @@ int kl_local_address(int fd, struct kl_address *address) {
     struct sockaddr_storage storage;
     socklen_t length = sizeof storage;
     if (getsockname(fd, (struct sockaddr *)&storage, &length) < 0) return -errno;
-    decode(&storage, address);
+    kl_address_decode(&storage, address);
     return 0;
 }
 

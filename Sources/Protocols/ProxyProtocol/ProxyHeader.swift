@@ -60,6 +60,8 @@ public enum ProxyHeaderError: UInt8, Error, CaseIterable, Sendable {
     case badCommand
     /// Version 2: datagrams, on a connection.
     case datagrams
+    /// Version 2: a connection, in front of a datagram.
+    case stream
     /// Version 2: shorter than the addresses it must hold.
     case badLength
     /// Version 2: an extension that does not end where the header does.
@@ -77,6 +79,7 @@ public enum ProxyHeaderError: UInt8, Error, CaseIterable, Sendable {
         case .badVersion: "bad version of proxy header"
         case .badCommand: "bad command in proxy header"
         case .datagrams: "datagrams in proxy header"
+        case .stream: "stream in proxy header"
         case .badLength: "bad length of proxy header"
         case .badExtension: "bad extension in proxy header"
         case .badChecksum: "bad checksum of proxy header"

@@ -15,6 +15,16 @@ public func parseProxyHeader(_ bytes: Span<UInt8>) -> ProxyHeaderProgress {
     }
 }
 
+/// Reads the header of version 2 at the front of one datagram, which has all of it or is refused. A datagram without
+/// one is ``ProxyHeaderProgress/absent``; version 1 is for connections alone (§2.1).
+///
+/// Pure, as ``parseProxyHeader(_:)`` is; never ``ProxyHeaderProgress/incomplete``.
+public func parseProxyDatagram(_ bytes: Span<UInt8>) -> ProxyHeaderProgress {
+    guard bytes.count >= signature2.count, bytes.agrees(with: signature2) else { return .absent }
+    let progress = parseVersion2(bytes, .datagram)
+    return progress == .incomplete ? .refused(.badLength) : progress
+}
+
 /// `PROXY `
 let signature1: InlineArray<6, UInt8> = [0x50, 0x52, 0x4F, 0x58, 0x59, 0x20]
 

@@ -1,6 +1,6 @@
 /// The binary form (§2.2): signature, version and command, family and transport, length; then addresses and extensions
 /// of that length. The signature was compared already. Each byte of the fixed part is judged as soon as it is here.
-func parseVersion2(_ bytes: Span<UInt8>) -> ProxyHeaderProgress {
+func parseVersion2(_ bytes: Span<UInt8>, _ carrier: ProxyTransport = .stream) -> ProxyHeaderProgress {
     guard bytes.count > 12 else { return .incomplete }
     guard bytes[12] >> 4 == 2 else { return .refused(.badVersion) }
     guard let command = Command(rawValue: bytes[12] & 15) else { return .refused(.badCommand) }
@@ -14,8 +14,12 @@ func parseVersion2(_ bytes: Span<UInt8>) -> ProxyHeaderProgress {
             return .refused(.badFamily)
         }
         switch transport {
-        case .datagram: return .refused(.datagrams)
-        case .stream: family = told
+        case .datagram:
+            guard carrier == .datagram else { return .refused(.datagrams) }
+            family = told
+        case .stream:
+            guard carrier == .stream else { return .refused(.stream) }
+            family = told
         case .unspecified: break
         }
     }

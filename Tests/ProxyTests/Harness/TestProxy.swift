@@ -79,6 +79,23 @@ final class TestProxy {
                     proxyProtocol: proxyProtocol, addressLimit: addressLimit)))
     }
 
+    /// Opens a listener of datagrams, and answers where it is bound.
+    func openDatagrams(
+        _ name: String = "dns", on address: String = "127.0.0.1:0",
+        proxyProtocol: Contract.Listener.ProxyProtocol = .off, connectionLimit: UInt64? = nil
+    ) throws -> SocketAddress {
+        let wanted = SocketAddress(text: address) ?? SocketAddress(ipv4: 0x7f00_0001, port: 0)
+        let socket = try Socket.bindDatagrams(to: wanted).release()
+        let bound = Socket.localAddress(socket) ?? wanted
+        box.worker.inbox.post(
+            .open(
+                WorkerListener(
+                    socket: socket, index: compiler.listenerIndex(of: name), name: name, isSecure: false,
+                    isDatagrams: true, port: Int(bound.port), proxyProtocol: proxyProtocol,
+                    connectionLimit: connectionLimit)))
+        return bound
+    }
+
     func closeListener(_ name: String) { box.worker.inbox.post(.close(listener: compiler.listenerIndex(of: name))) }
 
     /// Serves these rules from now on; returns when the worker does.
@@ -222,6 +239,7 @@ func pause() {
 struct Books: Sendable, CustomStringConvertible {
     /// Whose buffers are in use.
     var holders: [String]
+    var sessions: Int
     var clients, connections, exchanges, tunnels, pooled, listeners, tables, tableHolds, inFlight: Int
     var lent, kept, deflating, heldRules, names: Int
 
@@ -231,6 +249,7 @@ struct Books: Sendable, CustomStringConvertible {
             return (connection.input == nil ? [] : ["\(connection.role) in"])
                 + (connection.output == nil ? [] : ["\(connection.role) out"])
         }
+        sessions = worker.book.count
         clients = worker.clientCount
         connections = worker.connections.count
         exchanges = worker.exchanges.count
@@ -240,7 +259,7 @@ struct Books: Sendable, CustomStringConvertible {
         pooled = (0..<worker.connections.extent).count {
             worker.connections.isTaken($0) && worker.connections[$0].phase == .pooled
         }
-        listeners = worker.listeners.count { $0.isOpen }
+        listeners = worker.listeners.count { $0.isOpen } + worker.datagramListeners.count { $0.isOpen }
         tables = worker.tables.count { $0.revision != nil }
         tableHolds = worker.tables.reduce(0) { $0 + $1.exchangeCount }
         inFlight = worker.exchangesAtEndpoints
@@ -259,14 +278,14 @@ struct Books: Sendable, CustomStringConvertible {
     var used: Int { lent - kept }
 
     var isSettled: Bool {
-        clients == 0 && exchanges == 0 && tunnels == 0 && heldRules == 0 && names == 0 && tableHolds == 0
-            && inFlight == 0 && lent == kept && deflating == 0
+        clients == 0 && sessions == 0 && exchanges == 0 && tunnels == 0 && heldRules == 0 && names == 0
+            && tableHolds == 0 && inFlight == 0 && lent == kept && deflating == 0
             && connections == 1 + listeners + pooled && tables == 1
     }
 
     var description: String {
-        "clients \(clients), connections \(connections), exchanges \(exchanges), tunnels \(tunnels) with "
-            + "\(heldRules) rules and \(names) names, pooled \(pooled), listeners "
+        "clients \(clients), sessions \(sessions), connections \(connections), exchanges \(exchanges), "
+            + "tunnels \(tunnels) with \(heldRules) rules and \(names) names, pooled \(pooled), listeners "
             + "\(listeners), tables \(tables) held \(tableHolds), in flight \(inFlight), buffers \(lent) kept "
             + "\(kept) held by \(holders)"
     }

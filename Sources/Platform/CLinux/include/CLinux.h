@@ -90,6 +90,7 @@ void kl_yield_to_others(void);
 
 int kl_random(void *bytes, size_t count);
 
+#include "datagrams.h"
 #include "process.h"
 
 #endif
