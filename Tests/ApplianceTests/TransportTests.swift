@@ -63,9 +63,9 @@ extension ApplianceTests {
             "a port that another program has is told of the rule, and opened once it is free", .timeLimit(.minutes(1)))
         func taken() async throws {
             let (port, other) = (try freePort(), try freePort())
+            let folder = try TemporaryFolder("occupant")
             let occupant = try Program(
-                Appliance.python, ["-m", "http.server", "--bind", "127.0.0.1", "\(port)"],
-                log: TemporaryFolder("occupant")("log"))
+                Appliance.python, ["-m", "http.server", "--bind", "127.0.0.1", "\(port)"], log: folder("log"))
             try await eventually("the occupant to listen") { (try? RawConnection(port: port)) != nil }
             try await withContainers { appliance, engine in
                 try await engine.start("late", Self.labels(port))
@@ -100,6 +100,29 @@ extension ApplianceTests {
                 try waiting.send("GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n")
                 try await engine.start("newest", Self.labels(port))
                 #expect(try waiting.answer(within: .seconds(15)).word == "newest", "\(tail(appliance.log))")
+            }
+        }
+
+        @Test("a connection wakes a container that sleeps, and keeps it awake while it lasts", .timeLimit(.minutes(1)))
+        func woken() async throws {
+            let port = try freePort()
+            try await withContainers { appliance, engine in
+                let labels =
+                    Self.labels(port) + ["kontainers.tcp.db.sleep.after=2s", "kontainers.tcp.db.sleep.wake=20s"]
+                func isAsleep() async throws -> Bool {
+                    try await engine.inspect("db", "{{.State.Status}}") == "exited"
+                }
+                try await engine.start("db", labels)
+                try await expect("db", on: port, appliance)
+                try await eventually("db to sleep", within: .seconds(20), every: .milliseconds(200)) {
+                    try await isAsleep()
+                }
+                let held = try RawConnection(port: port)
+                try held.send("GET / HTTP/1.1\r\nHost: a.test\r\n")
+                try await Task.sleep(for: .seconds(5))
+                #expect(try await !isAsleep(), "\(tail(appliance.log))")
+                try held.send("Connection: close\r\n\r\n")
+                #expect(try held.answer(within: .seconds(15)).word == "db", "\(tail(appliance.log))")
             }
         }
 
