@@ -73,6 +73,7 @@ extension Worker {
     @inline(__always)
     func leaveEndpoint(_ number: UInt32, of route: UInt32, hasPlan: Bool) {
         if loads[Int(number)].inFlight >= loads[Int(number)].inFlightLimit { endpointFreed(number) }
+        if endpoints[Int(number)].firstStalled != Connection.nobody { noteRoom(number) }
         loads[Int(number)].inFlight -= 1
         if hasPlan { pools[Int(route)].inFlight -= 1 }
         tally.endpoints.subtract(.inFlight, of: number)
