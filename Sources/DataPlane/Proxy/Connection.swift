@@ -58,8 +58,9 @@ struct Connection: BitwiseCopyable {
     var isReused = false
     /// Its connect is pending for too long: it is in the endpoint's list of those.
     var isStalled = false
-    /// It was counted at its listener.
+    /// It was counted at its listener; upstream: at the pool of the rule that it was made for, and its connect too.
     var isCounted = false
+    var isCountedConnect = false
     /// It is not let in, and being told so.
     var isTurnedAway = false
     /// The client speaks for others, and its word is believed.
@@ -94,6 +95,12 @@ struct Connection: BitwiseCopyable {
     var handshakeTime: UInt32 = 0
     /// The other end: the socket's, or what a PROXY protocol header said in its place.
     var peer: SocketAddress
+
+    /// Upstream: the route that it was made for, where its pool limits connections.
+    var pool: UInt32 {
+        get { handshakeTime }
+        set { handshakeTime = newValue }
+    }
 
     var connectDue: UInt64 {
         get { headBegan }

@@ -68,6 +68,7 @@ extension Worker {
         connections[upstream].waitingSince = loop.now
         connections[upstream].connectDue = due(.connect, index)
         connections[upstream].addressPlace = takenCount(connections[upstream].endpoint)
+        if exchanges[index].asksLeave { countAtPool(upstream, index) }
         setConnectDeadline(upstream, index)
     }
 
@@ -143,6 +144,7 @@ extension Worker {
         connections[fresh].served = connections[upstream].served
         // The exchange is counted there already.
         connections[fresh].addressPlace = takenCount(endpoint.number) &- (connections[upstream].isStalled ? 0 : 1)
+        if exchanges[index].asksLeave { countAtPool(fresh, index) }
         connections[fresh].exchange = index
         connections[fresh].output = connections[upstream].output
         connections[upstream].output = nil

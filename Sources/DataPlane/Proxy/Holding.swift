@@ -67,6 +67,7 @@ extension Worker {
             return true
         }
         leaveWindow(index, cause == .full ? .left : .failed)
+        leavePoolCount(index)
         let isFirst = exchanges[index].hold.since == 0
         if exchanges[index].hold.cause == .none { countHeld(index, cause) }
         exchanges[index].hold.seat = seat

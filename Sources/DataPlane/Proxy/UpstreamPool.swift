@@ -84,6 +84,7 @@ extension Worker {
 
     /// The connect is over, one way or another.
     func leaveConnecting(_ index: UInt32) {
+        if connections[index].isCountedConnect { leaveConnects(index) }
         endpoints[Int(connections[index].endpoint)].connectingCount -= 1
         endpointFreed(connections[index].endpoint)
     }
@@ -94,6 +95,7 @@ extension Worker {
         if wasPooled { unpool(index) }
         if connections[index].phase == .connecting { leaveConnecting(index) }
         if connections[index].isStalled { leaveStalled(index) }
+        if connections[index].isCounted { leaveConnections(index) }
         endpoints[Int(connections[index].endpoint)].openCount -= 1
         release(index)
         tally.upstreamsOpen.subtract()

@@ -110,7 +110,7 @@ public struct WorkerListener: Sendable {
 ///
 /// The path of a request runs through the extensions of this class, in reading order: `Worker+Loop`, `Listener`,
 /// `Admission`, `ProxyHeaders`, `ClientConnection`, `Exchange`, `Exchange+Begin`, `Rules`, `SigningIn`, `Hops`,
-/// `RequestForwarding`, `Trust`, `RequestBuffering`, `UpstreamConnection`, `Dialling`, `Balancing`, `Breaking`,
+/// `RequestForwarding`, `Trust`, `RequestBuffering`, `UpstreamConnection`, `Dialling`, `Balancing`, `Breaking`, `PoolLimits`, `PoolCircuits`,
 /// `Ejecting`, `SlowStarting`, `EndpointWatch`, `UpstreamPool`, `Retrying`, `Holding`,
 /// `Exchange+Pump`, `Waits`, `HalfClosed`, `Relay`, `Trailers`, `ResponseForwarding`, `Compressing`,
 /// `CompressedRelay`, `Answering`, `Account` with its parts, `RouteTally`. Connections that are no requests: `Tunnel`;
@@ -169,6 +169,8 @@ public final class Worker {
     var recovered: Set<UInt32> = []
     /// By route number, of those with a plan.
     var pools: [PoolState] = []
+    /// By route number, up to the highest with one.
+    var poolCircuits: [CircuitBreaker] = []
     /// Another one whenever the bars of any endpoint have changed.
     var poolEpoch: UInt32 = 0
     var random: WeakRandom
@@ -218,6 +220,9 @@ public final class Worker {
     let board: VerdictBoard
     var listenerCounts: SharedCounts?
     var poolCounts: SharedCounts?
+    var poolsInFlight: SharedCounts?
+    var poolConnections: SharedCounts?
+    var poolConnects: SharedCounts?
     var addressCounts: AddressCounts?
     /// Connections that are being told why they were not let in.
     var turnedAwayCount = 0
