@@ -225,14 +225,21 @@ public struct Ejection: Equatable, Sendable, Encodable {
 public struct Breaker: Equatable, Sendable, Encodable {
     enum CodingKeys: String, CodingKey {
         case connections, pending, inFlight, ratio, minimum, window, base, longest, trials, serverErrors
+        case poolConnections, poolPending, poolInFlight, poolRatio
     }
 
     /// Of one endpoint and worker: open connections, exchanges that wait for one, exchanges that have one.
     public var connections = 0
     public var pending = 0
     public var inFlight = 0
-    /// Percent of failures in a window that open the circuit of an endpoint, 1 to 100; 0: none do.
+    /// Of the pool as a whole and all workers together: the same.
+    public var poolConnections = 0
+    public var poolPending = 0
+    public var poolInFlight = 0
+    /// Percent of failures in a window that open the circuit of an endpoint, 1 to 100; 0: none do. The same of the
+    /// circuit of the whole pool, for which a failure is what the client is told in the end.
     public var ratio = 0
+    public var poolRatio = 0
     public var minimum = 20
     /// Milliseconds, 100 to an hour.
     public var window = 10_000
@@ -247,8 +254,10 @@ public struct Breaker: Equatable, Sendable, Encodable {
     public init() {}
 
     public func check() throws(OptionFault) {
-        for limit in [connections, pending, inFlight] { try within(limit, 0...1_000_000, "as a limit of a breaker") }
-        try within(ratio, 0...100, "percent of failures that open a circuit")
+        for limit in [connections, pending, inFlight, poolConnections, poolPending, poolInFlight] {
+            try within(limit, 0...1_000_000, "as a limit of a breaker")
+        }
+        for share in [ratio, poolRatio] { try within(share, 0...100, "percent of failures that open a circuit") }
         try within(minimum, 1...1_000_000, "exchanges as the least for a ratio")
         try within(window, 100...3_600_000, "milliseconds of a window of failures")
         try within(base, 100...3_600_000, "milliseconds that a circuit stays open")

@@ -71,6 +71,7 @@ extension Endpoint: Decodable {
             name: try values.decodeIfPresent(String.self, forKey: .name) ?? "",
             weight: try values.decodeIfPresent(Int.self, forKey: .weight) ?? 1,
             tier: try values.decodeIfPresent(Int.self, forKey: .tier) ?? 0)
+        isStarting = try values.decodeIfPresent(Bool.self, forKey: .isStarting)
     }
 }
 

@@ -170,7 +170,7 @@ public struct Rule: Equatable, Sendable, Encodable {
 
 /// One address of a pool. Its address is its identity: counts and idle connections survive every change that keeps it.
 public struct Endpoint: Equatable, Hashable, Sendable, Encodable {
-    enum CodingKeys: String, CodingKey { case address, name, weight, tier }
+    enum CodingKeys: String, CodingKey { case address, name, weight, tier, isStarting }
 
     /// `IPv4:port` or `[IPv6]:port`.
     public var address: String
@@ -180,6 +180,9 @@ public struct Endpoint: Equatable, Hashable, Sendable, Encodable {
     public var weight: Int
     /// 0 is served first, a higher one while nobody of those below is usable. 0 to 7.
     public var tier: Int
+    /// `true` while its health check has not passed yet, else left out. It serves all the same; when it has passed, the
+    /// rule is another, so that whoever waits for it asks at once.
+    public var isStarting: Bool?
 
     public static let weightRange = 0...1_000
     public static let tierRange = 0...7

@@ -29,10 +29,10 @@ extension ApplianceTests {
             try await withContainers { appliance, engine in
                 try await engine.start("app", Self.labels)
                 try await appliance.expect(200, host: "app.test")
-                // As many connections as requests can be waiting, or the load would wait for itself; and no more of
-                // them than the queue of the image's small server takes at once when they are let go.
+                // As many connections as requests can be waiting, or the load would wait for itself. Many more than the
+                // queue of the image's small server takes at once when they are let go.
                 let load = try await Load(
-                    port: appliance.web, host: "app.test", rate: 25, seconds: 6, connections: 80, connections)
+                    port: appliance.web, host: "app.test", rate: 100, seconds: 6, connections: 300, connections)
                 for _ in 0..<3 { try await recreate("app", engine) }
                 try await lostNothing(load, appliance)
             }

@@ -120,6 +120,10 @@ struct PoolOptionsTests {
         try expect(within: 10_000...86_400_000) { $0.ejection?.longest = $1 }
         try expect(within: 150...10_000) { $0.ejection?.latency = $1 }
         try expect(within: 0...1_000_000) { $0.breaker?.inFlight = $1 }
+        try expect(within: 0...1_000_000) { $0.breaker?.poolInFlight = $1 }
+        try expect(within: 0...1_000_000) { $0.breaker?.poolConnections = $1 }
+        try expect(within: 0...1_000_000) { $0.breaker?.poolPending = $1 }
+        try expect(within: 0...100) { $0.breaker?.poolRatio = $1 }
         try expect(within: 1...100) { $0.breaker?.trials = $1 }
         try expect(within: 1...100_000) { $0.queue?.size = $1 }
         try expect(within: 1...600_000) { $0.queue?.timeout = $1 }

@@ -23,6 +23,10 @@ struct PoolConfigurationTests {
         pool.breaker?.ratio = 40
         pool.breaker?.base = 2_000
         pool.breaker?.serverErrors = true
+        pool.breaker?.poolConnections = 400
+        pool.breaker?.poolPending = 30
+        pool.breaker?.poolInFlight = 200
+        pool.breaker?.poolRatio = 60
         return pool
     }
 
@@ -60,7 +64,9 @@ struct PoolConfigurationTests {
                   sticky: route
                   ejection: { consecutive: 3, base: 5s, serverErrors: true, latency: 300 }
                   slowStart: 30s
-                  breaker: { inFlight: 64, ratio: 40, base: 2s, serverErrors: true }
+                  breaker:
+                    { inFlight: 64, ratio: 40, base: 2s, serverErrors: true, poolConnections: 400, poolPending: 30,
+                      poolInFlight: 200, poolRatio: 60 }
             """)
         #expect(codes == [])
         #expect(rules.first?.pool == Self.wanted)
@@ -79,6 +85,8 @@ struct PoolConfigurationTests {
             "pool.ejection.serverErrors": "true", "pool.ejection.latency": "300",
             "pool.slowStart": "30s", "pool.breaker.inFlight": "64",
             "pool.breaker.ratio": "40", "pool.breaker.base": "2s", "pool.breaker.serverErrors": "true", "weight": "7",
+            "pool.breaker.poolConnections": "400", "pool.breaker.poolPending": "30", "pool.breaker.poolInFlight": "200",
+            "pool.breaker.poolRatio": "60",
             "tier": "2",
         ]
         let short = labels(Dictionary(uniqueKeysWithValues: fields.map { ("kontainers.\($0)", $1) }))

@@ -63,7 +63,11 @@ struct DesiredStateTests {
     @Test("a container whose health is not known yet serves only while no other is ready")
     func starting() {
         let starting = container("web-1", 1, health: .starting)
-        #expect(Self.compute([starting]).content.rules[0].endpoints.map(\.name) == ["web-1"])
+        let alone = Self.compute([starting]).content.rules[0].endpoints
+        #expect(alone.map(\.name) == ["web-1"] && alone[0].isStarting == true)
+        // Ready, the same endpoint makes another rule: who waits for it is told.
+        let ready = Self.compute([container("web-1", 1, health: .healthy)]).content.rules[0].endpoints
+        #expect(ready.map(\.address) == alone.map(\.address) && ready[0].isStarting == nil && ready != alone)
         let both = Self.compute([starting, container("web-2", 2, health: .healthy)])
         #expect(both.content.rules[0].endpoints.map(\.name) == ["web-2"])
     }

@@ -77,7 +77,8 @@ extension SectionReader {
         for (name, field) in [
             ("connections", \Breaker.connections), ("pending", \.pending), ("inFlight", \.inFlight),
             ("ratio", \.ratio), ("minimum", \.minimum), ("window", \.window), ("base", \.base),
-            ("longest", \.longest), ("trials", \.trials),
+            ("longest", \.longest), ("trials", \.trials), ("poolConnections", \.poolConnections),
+            ("poolPending", \.poolPending), ("poolInFlight", \.poolInFlight), ("poolRatio", \.poolRatio),
         ] {
             if let value = number(name, of: section) { breaker[keyPath: field] = value }
         }

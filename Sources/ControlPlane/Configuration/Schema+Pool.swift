@@ -42,6 +42,18 @@ extension Schema {
                 "ratio", .integer(0...100), standard: "0",
                 says: "Percent of failures in a window that open an endpoint's circuit; 0: none do."),
             Field(
+                "poolConnections", .integer(0...1_000_000), standard: "0",
+                says: "Open connections of the whole pool, over all workers; 0: as many as it takes."),
+            Field(
+                "poolPending", .integer(0...1_000_000), standard: "0",
+                says: "Connections of the whole pool being made, over all workers; 0: as many as it takes."),
+            Field(
+                "poolInFlight", .integer(0...1_000_000), standard: "0",
+                says: "Requests of the whole pool, over all workers; 0: as many as come."),
+            Field(
+                "poolRatio", .integer(0...100), standard: "0",
+                says: "Percent of requests answered for failures of endpoints that open the pool's circuit; 0: none."),
+            Field(
                 "minimum", .integer(1...1_000_000), standard: "20",
                 says: "Exchanges in a window without which its ratio says nothing."),
             Field("window", .duration(100...3_600_000), standard: "10s", says: "Over which the ratio is taken."),

@@ -227,7 +227,9 @@ struct RuleLinter {
             var endpoints: [Endpoint] = []
             var seen: Set<String> = []
             for member in members where member.readiness == readiness {
-                if let endpoint = member.endpoint, seen.insert(endpoint.address).inserted { endpoints.append(endpoint) }
+                guard var endpoint = member.endpoint, seen.insert(endpoint.address).inserted else { continue }
+                if readiness == .starting { endpoint.isStarting = true }
+                endpoints.append(endpoint)
             }
             if !endpoints.isEmpty { return (endpoints, nil) }
         }

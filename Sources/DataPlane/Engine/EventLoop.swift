@@ -49,9 +49,9 @@ public struct EventLoop: ~Copyable {
     }
 
     /// Begins to connect.
-    public func connect(to address: SocketAddress) -> Socket.Connecting {
+    public func connect(to address: SocketAddress, for purpose: Socket.Purpose = .talking) -> Socket.Connecting {
         if let simulation { return simulation.connect(address) }
-        return Socket.connect(to: address)
+        return Socket.connect(to: address, for: purpose)
     }
 
     public func event(_ index: Int) -> (token: Token, readiness: Readiness) {

@@ -18,7 +18,7 @@ public final class Simulation {
 
     public init(
         now: UInt64, wall: UInt64, accept: @escaping (CInt) -> Socket.Accepted = Socket.accept,
-        connect: @escaping (SocketAddress) -> Socket.Connecting = Socket.connect(to:)
+        connect: @escaping (SocketAddress) -> Socket.Connecting = { Socket.connect(to: $0) }
     ) {
         self.now = now
         self.wall = wall

@@ -22,8 +22,9 @@ extension HealthChecker {
             case .ipv4: SocketAddress(ipv4: UInt32(truncatingIfNeeded: target.low), port: port)
             case .ipv6: SocketAddress(ipv6High: target.high, low: target.low, port: port)
             }
-        if plans[checks[index].plan].plan.check.kind == .udp { return probe(index, address) }
-        switch loop.connect(to: address) {
+        let kind = plans[checks[index].plan].plan.check.kind
+        if kind == .udp { return probe(index, address) }
+        switch loop.connect(to: address, for: kind == .tcp ? .knocking : .talking) {
         case .connected(let socket):
             guard keep(socket, index) else { return }
             checks[index].isWritable = true

@@ -14,9 +14,10 @@ extension Worker {
     @inline(__always)
     func poolView(_ index: UInt32) -> RouteView { tables[Int(exchanges[index].poolTable)].view }
 
-    /// Begins the exchange's way through its pool: what it is chosen by, while the request's head is at hand.
+    /// Begins the exchange's way through its pool: what it is chosen by, while the request's head is at hand. `false`:
+    /// the pool's circuit is open, and it was answered.
     @inline(never)
-    func planTurn(_ index: UInt32, _ route: Route) {
+    func planTurn(_ index: UInt32, _ route: Route) -> Bool {
         let view = poolView(index)
         // Handed on to nobody, or all of it would be copied.
         let pool = view.pool(of: route)
@@ -28,6 +29,7 @@ extension Worker {
             if !route.hasOptions { noteAsker(index) }
             exchanges[index].turn.pinned = pinned(index, route, view)
         }
+        return !pool.poolBreaks || entersCircuit(index, pool)
     }
 
     /// The endpoint to try next by the plan. An exchange that gave its last attempt back goes to the same once more.
@@ -73,6 +75,7 @@ extension Worker {
     @inline(__always)
     func leaveEndpoint(_ number: UInt32, of route: UInt32, hasPlan: Bool) {
         if loads[Int(number)].inFlight >= loads[Int(number)].inFlightLimit { endpointFreed(number) }
+        if endpoints[Int(number)].firstStalled != Connection.nobody { noteRoom(number) }
         loads[Int(number)].inFlight -= 1
         if hasPlan { pools[Int(route)].inFlight -= 1 }
         tally.endpoints.subtract(.inFlight, of: number)

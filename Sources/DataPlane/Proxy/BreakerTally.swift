@@ -12,6 +12,15 @@ public struct BreakerTally: ~Copyable, Sendable {
     /// Choices that passed an endpoint over, because as many connections were open or were being made as may.
     public let passedForConnections = Counter()
     public let passedForPending = Counter()
+    /// The same of circuits of whole pools.
+    public let poolCircuitsOpened = Counter()
+    public let poolCircuitsClosed = Counter()
+    public let poolCircuitsOpen = Counter()
+    public let poolTrials = Counter()
+    /// Choices that found a pool with as many exchanges, connections or connects over all workers as it may have.
+    public let poolInFlight = Counter()
+    public let poolConnections = Counter()
+    public let poolPending = Counter()
     /// Endpoints that began with a part of their weight; that are growing now.
     public let slowStarts = Counter()
     public let slowStarting = Counter()
@@ -29,6 +38,12 @@ public struct BreakerTally: ~Copyable, Sendable {
             ("circuits_open", circuitsOpen.current), ("circuit_trials_total", trials.current),
             ("limit_endpoint_connections_total", passedForConnections.current),
             ("limit_endpoint_pending_total", passedForPending.current),
+            ("pool_circuits_opened_total", poolCircuitsOpened.current),
+            ("pool_circuits_closed_total", poolCircuitsClosed.current),
+            ("pool_circuits_open", poolCircuitsOpen.current), ("pool_circuit_trials_total", poolTrials.current),
+            ("limit_pool_in_flight_total", poolInFlight.current),
+            ("limit_pool_connections_total", poolConnections.current),
+            ("limit_pool_connects_total", poolPending.current),
             ("endpoint_slow_starts_total", slowStarts.current), ("endpoints_starting_slowly", slowStarting.current),
             ("endpoint_latency_ejections_total", latencyEjections.current),
             ("sticky_cookies_refused_total", forgedCookies.current),

@@ -4,8 +4,8 @@ import Routing
 import Telemetry
 
 // Limits and circuits of endpoints. An exchange asks leave before it takes a connection, and carries its pass until its
-// attempt is over. A pool has no circuit of its own: it refuses at once when those of all its endpoints are open
-// (0020-no-circuit-of-a-pool).
+// attempt is over. A pool refuses at once when the circuits of all its endpoints are open; what it has of its own is in
+// `PoolLimits` and `PoolCircuits`.
 
 /// Why an exchange that was looking for an endpoint found none.
 enum Scarcity {
@@ -48,6 +48,12 @@ extension Worker {
             return false
         case .pending, .inFlight:
             tally.breakers.passedForPending.add()
+            exchanges[index].turn.metFull = true
+            return false
+        }
+        if pool.limitsPool,
+            !hasPoolLeave(index, pool.wholeCongestion, hasIdle: state.firstPooled != Connection.nobody)
+        {
             exchanges[index].turn.metFull = true
             return false
         }

@@ -6,6 +6,7 @@ public final class Census: Sendable {
     private struct Tables {
         var listeners: SharedCounts?
         var pools: SharedCounts?
+        var ofPools: [OfPools: SharedCounts] = [:]
         var addresses: AddressCounts?
     }
 
@@ -27,6 +28,17 @@ public final class Census: Sendable {
         tables.withLock { tables in
             let counts = tables.pools ?? SharedCounts(banks: 64)
             tables.pools = counts
+            return counts
+        }
+    }
+
+    /// What a rule's pool may have of as a whole, by route number.
+    enum OfPools { case inFlight, connections, connects }
+
+    func ofPools(_ what: OfPools) -> SharedCounts {
+        tables.withLock { tables in
+            let counts = tables.ofPools[what] ?? SharedCounts(banks: 64)
+            tables.ofPools[what] = counts
             return counts
         }
     }
@@ -63,7 +75,19 @@ final class SharedCounts: Sendable {
         return false
     }
 
-    /// What ``enter(_:limit:)`` counted has ended.
+    /// Counts one more, whatever the limit. From any thread.
+    func add(_ number: Int) {
+        let bank = banks[number / CountBank.size & (banks.count - 1)]
+        bank.places[number % CountBank.size].wrappingAdd(1, ordering: .relaxed)
+    }
+
+    /// How many there are now.
+    func count(_ number: Int) -> UInt64 {
+        let bank = banks[number / CountBank.size & (banks.count - 1)]
+        return bank.places[number % CountBank.size].load(ordering: .relaxed)
+    }
+
+    /// What was counted has ended.
     func leave(_ number: Int) {
         let bank = banks[number / CountBank.size & (banks.count - 1)]
         bank.places[number % CountBank.size].wrappingSubtract(1, ordering: .relaxed)

@@ -56,8 +56,11 @@ struct Connection: BitwiseCopyable {
     var isResuming = false
     /// The upstream connection served an exchange before this one.
     var isReused = false
-    /// It was counted at its listener.
+    /// Its connect is pending for too long: it is in the endpoint's list of those.
+    var isStalled = false
+    /// It was counted at its listener; upstream: at the pool of the rule that it was made for, and its connect too.
     var isCounted = false
+    var isCountedConnect = false
     /// It is not let in, and being told so.
     var isTurnedAway = false
     /// The client speaks for others, and its word is believed.
@@ -67,15 +70,15 @@ struct Connection: BitwiseCopyable {
     /// Which listener accepted it, by the compiler's index.
     var listener: UInt16 = 0
     var exchange = Connection.nobody
-    /// Where it was counted at its address.
+    /// Where it was counted at its address; upstream: how many others its endpoint had when the connect began.
     var addressPlace = Connection.nobody
-    /// Exchanges begun on this connection.
+    /// Exchanges begun on this connection; upstream: how often its connect was begun anew.
     var served: UInt32 = 0
     /// How far the head in `input` was searched for its end; or how much of a PROXY protocol header has come.
     var scanned: UInt32 = 0
     /// Which endpoint an upstream connection leads to.
     var endpoint: UInt32 = Connection.nobody
-    /// Neighbours in the endpoint's list of pooled connections.
+    /// Neighbours in the endpoint's list of pooled connections, or of those that have stalled.
     var next = Connection.nobody
     var previous = Connection.nobody
     /// Received and not yet used. Held only while bytes are in it.
@@ -85,12 +88,24 @@ struct Connection: BitwiseCopyable {
     var session: TLSSession?
     /// Client, nanoseconds of the monotonic clock: since when its next request is waited for (accept, the end of the
     /// TLS handshake, the end of the exchange before), and when that request's first byte was here.
+    /// Upstream: when the connect began, and in the other's place when it is to be over.
     var waitingSince: UInt64 = 0
     var headBegan: UInt64 = 0
     /// Client: microseconds from accept to the end of the TLS handshake, until a record has told them; 0 afterwards.
     var handshakeTime: UInt32 = 0
     /// The other end: the socket's, or what a PROXY protocol header said in its place.
     var peer: SocketAddress
+
+    /// Upstream: the route that it was made for, where its pool limits connections.
+    var pool: UInt32 {
+        get { handshakeTime }
+        set { handshakeTime = newValue }
+    }
+
+    var connectDue: UInt64 {
+        get { headBegan }
+        set { headBegan = newValue }
+    }
 
     init(socket: CInt, role: Role, phase: Phase, peer: SocketAddress = SocketAddress(ipv4: 0, port: 0)) {
         self.socket = socket

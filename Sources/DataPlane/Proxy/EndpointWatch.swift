@@ -49,6 +49,8 @@ extension Worker {
             if isBack {
                 // Exchanges of older revisions may have found something out since it went.
                 if watches[number].identity != 0 { forget(id.number) }
+                endpoints[number].connectTime = 0
+                endpoints[number].room = EndpointRoom()
                 if watches[number].identity == identity {
                     // Whoever is there now has started meanwhile. What is in flight there still counts.
                     loads[number].latency = PeakLatency()

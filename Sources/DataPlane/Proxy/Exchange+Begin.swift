@@ -101,7 +101,7 @@ extension Worker {
         }
         guard enterPool(index) else { return answer(index, .poolBusy) }
         if route.hasPlan {
-            planTurn(index, route)
+            guard planTurn(index, route) else { return }
         } else if count > 0 {
             var candidates = Candidates(count: count, cursor: &cursors[route.id.index])
             exchanges[index].firstCandidate = UInt32(candidates.next() ?? 0)
@@ -136,6 +136,11 @@ extension Worker {
     /// Leaves the exchange's slot. The connections have been seen to.
     func end(_ index: UInt32) {
         if exchanges[index].pass != .none { giveBackPass(index, .neither) }
+        if exchanges[index].poolPass != .none { endPoolPass(index) }
+        if exchanges[index].isInPool {
+            leavePoolCount(index)
+            if heldCount > 0 { noteFreed(exchanges[index].route) }
+        }
         if let remembered = exchanges[index].remembered { buffers.give(remembered) }
         releaseTrailers(index)
         releaseHeld(index)

@@ -24,6 +24,7 @@ extension Worker {
             guard exchanges[index].responsePhase != .awaitingHead else { break }
             leavePool(index)
             if exchanges[index].pass != .none { endTrial(index) }
+            if exchanges[index].poolPass != .none { settlePoolPass(index) }
             // What the client sent behind a request for an upgrade has waited for the answer.
             if exchanges[index].responsePhase == .tunnelling, !pumpRequest(index) { return }
             guard pumpResponse(index) else { return }

@@ -56,6 +56,9 @@ struct Exchange: BitwiseCopyable {
     /// Endpoints of its pool are to be asked for leave; and the leave of the one it has, where a circuit gave it.
     var asksLeave = false
     var pass = CircuitBreaker.Pass.none
+    /// The leave that the circuit of its pool gave; and that it is counted among those of its pool.
+    var poolPass = CircuitBreaker.Pass.none
+    var isInPool = false
 
     /// Bytes of the request head that still lie at the front of the client's input.
     var headBytes: UInt32 = 0

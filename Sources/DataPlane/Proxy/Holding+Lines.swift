@@ -25,8 +25,11 @@ struct HeldRoute {
     /// When the first in line tries, nanoseconds of the monotonic clock; and how long after the next failure.
     var nextTry = UInt64.max
     var pause = HeldRoute.firstPause
-    /// Those in line go on, some each turn.
+    /// Those in line go on, as many at a time as the window lets.
     var isReleasing = false
+    var window = ReleaseWindow()
+    /// When somebody went on last.
+    var lastOut: UInt64 = 0
     /// When containers were last asked for.
     var woken: UInt64 = 0
     /// It is in the worker's list of routes to look after.
@@ -81,7 +84,17 @@ extension Worker {
     /// An exchange of the route has left its endpoint, which may have been full.
     @inline(never)
     func noteFreed(_ number: UInt32) {
-        if heldRoutes[number]?.cause == .full { releaseLine(number) }
+        if heldRoutes[number]?.cause == .full || heldRoutes[number]?.isReleasing == true { releaseLine(number) }
+    }
+
+    /// Endpoints were found well again: whoever waits for one of them need not wait for the next try.
+    private func releaseRecovered() {
+        let view = tables[currentTable].view
+        for number in heldRoutes.keys.sorted() where hasEndpoints(number) {
+            let list = view.endpoints(of: view.route(RouteID(number: number)))
+            if (0..<list.count).contains(where: { recovered.contains(list[$0].number) }) { releaseLine(number) }
+        }
+        recovered.removeAll()
     }
 
     func releaseLine(_ number: UInt32) {
@@ -91,7 +104,9 @@ extension Worker {
     }
 
     func forgetRouteIfIdle(_ number: UInt32) {
-        guard let route = heldRoutes[number], route.line.isEmpty, route.outage == nil, !route.isTended else { return }
+        guard let route = heldRoutes[number], route.line.isEmpty, route.outage == nil, !route.isTended,
+            route.window.out == 0
+        else { return }
         heldRoutes[number] = nil
     }
 
@@ -146,6 +161,8 @@ extension Worker {
             hasFreedEndpoint = false
             for number in heldRoutes.keys.sorted() { noteFreed(number) }
         }
+        if !roomy.isEmpty { redialStalled() }
+        if !recovered.isEmpty { releaseRecovered() }
         let routes = tended
         tended.removeAll(keepingCapacity: true)
         nextTend = .max
@@ -169,14 +186,54 @@ extension Worker {
         if heldRoutes[number]?.isReleasing == true {
             for _ in 0..<HeldRoute.batch {
                 // A try that failed at once has stopped it.
-                guard heldRoutes[number]?.isReleasing == true, tryFirst(number) else { break }
+                guard maySetOut(number), tryFirst(number) else { break }
             }
-            if heldRoutes[number]?.isReleasing == true { tend(number, at: loop.now) }
+            guard heldRoutes[number]?.line.isEmpty == false else {
+                heldRoutes[number]?.isReleasing = false
+                return forgetRouteIfIdle(number)
+            }
+            // Where there is no room, the next connect that comes about or the next response goes on with it.
+            if heldRoutes[number]?.isReleasing == true {
+                tend(number, at: maySetOut(number) ? loop.now : loop.now &+ HeldRoute.firstPause)
+            }
         } else {
             // Should a try take long, the next in line tries too.
             tend(number, at: loop.now &+ (heldRoutes[number]?.pause ?? HeldRoute.longestPause))
             _ = tryFirst(number)
         }
+    }
+
+    /// Whether the next in line may go on: the window has room, or a connection is there already.
+    private func maySetOut(_ number: UInt32) -> Bool {
+        guard let route = heldRoutes[number], route.isReleasing, !route.line.isEmpty else { return false }
+        let view = tables[currentTable].view
+        let list = view.endpoints(of: view.route(RouteID(number: number)))
+        // Of several endpoints it would be luck to get the one that has a connection, or no room.
+        guard list.count == 1 else { return route.window.isOpen }
+        let endpoint = endpoints[list[0].index]
+        if endpoint.firstPooled != Connection.nobody { return true }
+        guard route.window.isOpen else { return false }
+        // What it has may also last: then they go one at a time and find out.
+        return loop.now &- route.lastOut >= HeldRoute.firstPause
+            || endpoint.firstStalled == Connection.nobody && hasRoom(list[0].number)
+    }
+
+    /// How an exchange that was let go is so no more.
+    enum WindowExit { case cameAbout, stalled, failed, left }
+
+    func leaveWindow(_ index: UInt32, _ exit: WindowExit) {
+        guard exchanges[index].hold.isLetGo else { return }
+        exchanges[index].hold.isLetGo = false
+        let number = exchanges[index].route
+        switch exit {
+        case .cameAbout: heldRoutes[number]?.window.cameAbout()
+        case .stalled:
+            heldRoutes[number]?.window.stalled()
+            if heldRoutes[number]?.isReleasing == true { releaseLine(number) }
+        case .failed: heldRoutes[number]?.window.failed()
+        case .left: heldRoutes[number]?.window.leave()
+        }
+        forgetRouteIfIdle(number)
     }
 
     /// `false`: nobody waits any more.
@@ -194,6 +251,9 @@ extension Worker {
         guard let head = exchanges[index].held.head else { preconditionFailure("a request without a head") }
         heldCount -= 1
         exchanges[index].hold.isInLine = false
+        exchanges[index].hold.isLetGo = true
+        heldRoutes[exchanges[index].route]?.window.begin()
+        heldRoutes[exchanges[index].route]?.lastOut = loop.now
         exchanges[index].held.head = nil
         exchanges[index].requestPhase = .streaming
         lookAnew(index, head)
@@ -275,10 +335,12 @@ extension Worker {
             guard hasEndpoints(number) else { continue }
             let hasNewcomer = isNewcomer(among: new, than: old, id)
             if hasNewcomer { heldRoutes[number]?.isRenewed = true }
-            if !isIdle, hasNewcomer || heldRoutes[number]?.cause == .noEndpoint {
+            guard !isIdle else { continue }
+            if hasNewcomer || heldRoutes[number]?.cause == .noEndpoint {
                 heldRoutes[number]?.pause = HeldRoute.firstPause
-                tend(number, at: loop.now)
             }
+            // Also where the endpoints are the same: one of them may have become ready.
+            tend(number, at: loop.now)
         }
     }
 

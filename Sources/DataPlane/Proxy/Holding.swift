@@ -35,6 +35,8 @@ struct Hold: BitwiseCopyable {
     var cause = Cause.none
     /// Its rule had no endpoint at one time, so that containers may have been asked for.
     var wasDeserted = false
+    /// It was let go and has no connection yet: it counts in the route's window.
+    var isLetGo = false
     /// Its place in the route's line, which it leaves while it tries.
     var isInLine = false
     var seat = WaitingLine.Seat()
@@ -64,6 +66,8 @@ extension Worker {
             answer(index, cause == .full ? .poolBusy : .tooManyHeld)
             return true
         }
+        leaveWindow(index, cause == .full ? .left : .failed)
+        leavePoolCount(index)
         let isFirst = exchanges[index].hold.since == 0
         if exchanges[index].hold.cause == .none { countHeld(index, cause) }
         exchanges[index].hold.seat = seat
@@ -198,7 +202,8 @@ extension Worker {
     // MARK: The end of it
 
     /// The exchange has a connection.
-    func endHolding(_ index: UInt32) {
+    func endHolding(_ index: UInt32, hasDialled: Bool) {
+        leaveWindow(index, hasDialled ? .cameAbout : .left)
         exchanges[index].hold.cause = .none
         tally.holding.now.subtract()
         tally.holding.served.add()
@@ -212,6 +217,11 @@ extension Worker {
         if exchanges[index].hold.cause != .none {
             exchanges[index].hold.cause = .none
             tally.holding.now.subtract()
+        }
+        if exchanges[index].hold.isLetGo {
+            leaveWindow(index, .left)
+            // It may have been the one for whose connection the others wait.
+            noteFreed(exchanges[index].route)
         }
         if exchanges[index].hold.isInLine {
             exchanges[index].hold.isInLine = false

@@ -20,6 +20,8 @@ public final class Tally: Sendable {
     public let upstreamConnects = Counter()
     public let upstreamReused = Counter()
     public let upstreamConnectFailures = Counter()
+    /// Connects that were begun anew, because they were pending for longer than they take there.
+    public let upstreamRedials = Counter()
     public let upstreamTimeouts = Counter()
     public let upstreamAborts = Counter()
     public let upstreamMalformed = Counter()
@@ -105,6 +107,7 @@ public final class Tally: Sendable {
             ("client_timeouts_total", clientTimeouts.current), ("client_aborts_total", clientAborts.current),
             ("upstream_connects_total", upstreamConnects.current), ("upstream_reused_total", upstreamReused.current),
             ("upstream_connect_failures_total", upstreamConnectFailures.current),
+            ("upstream_redials_total", upstreamRedials.current),
             ("upstream_timeouts_total", upstreamTimeouts.current), ("upstream_aborts_total", upstreamAborts.current),
             ("upstream_malformed_total", upstreamMalformed.current),
             ("upstream_retries_total", upstreamRetries.current),

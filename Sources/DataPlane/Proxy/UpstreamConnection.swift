@@ -35,13 +35,13 @@ extension Worker {
                 connections[pooled].phase = .exchanging
                 attach(pooled, to: index, head)
                 exchanges[index].connected = loop.now
-                if exchanges[index].hold.cause != .none { endHolding(index) }
+                if exchanges[index].hold.cause != .none { endHolding(index, hasDialled: false) }
                 return pump(index)
             }
             exchanges[index].hasDialled = true
             switch dial(endpoint, view.endpoint(endpoint)) {
             case .begun(let fresh):
-                loop.timers.set(fresh, at: due(.connect, index))
+                awaitConnect(fresh, index)
                 return attach(fresh, to: index, head)
             case .exhausted:
                 // No other endpoint's fault either.
@@ -87,52 +87,6 @@ extension Worker {
         enterEndpoint(index, connections[upstream].endpoint)
     }
 
-    private enum Dialled {
-        case begun(UInt32)
-        case failed
-        /// There is no descriptor for it, or no slot.
-        case exhausted
-    }
-
-    /// Begins a connect; its end arrives as an event.
-    private func dial(_ endpoint: EndpointID, _ address: EndpointAddress) -> Dialled {
-        let socketAddress =
-            switch address.family {
-            case .ipv4: SocketAddress(ipv4: UInt32(truncatingIfNeeded: address.low), port: address.port)
-            case .ipv6: SocketAddress(ipv6High: address.high, low: address.low, port: address.port)
-            }
-        let socket: CInt
-        var dialled = loop.connect(to: socketAddress)
-        if case .failed(let code) = dialled, Socket.isExhaustion(code) {
-            tally.limits.connectsWithoutDescriptor.add()
-            guard makeRoom() else { return .exhausted }
-            dialled = loop.connect(to: socketAddress)
-        }
-        switch dialled {
-        case .connected(let new), .inProgress(let new): socket = new
-        case .failed(let code): return Socket.isExhaustion(code) ? .exhausted : .failed
-        }
-        var connection = Connection(socket: socket, role: .upstream, phase: .connecting, peer: socketAddress)
-        connection.endpoint = endpoint.number
-        guard let token = connections.admit(connection) else {
-            Socket.close(socket)
-            return .exhausted
-        }
-        do {
-            try loop.poller.addEdgeTriggered(socket, token: token.raw)
-        } catch {
-            connections.retire(token.index)
-            Socket.close(socket)
-            return .exhausted
-        }
-        tally.upstreamConnects.add()
-        tally.endpoints.add(.connects, of: endpoint.number)
-        tally.upstreamsOpen.add()
-        endpoints[endpoint.index].openCount += 1
-        endpoints[endpoint.index].connectingCount += 1
-        return .begun(token.index)
-    }
-
     func upstreamReady(_ index: UInt32, _ readiness: Readiness) {
         switch connections[index].phase {
         case .connecting:
@@ -144,10 +98,11 @@ extension Worker {
                 return upstreamFailed(exchange, .refused)
             }
             leaveConnecting(index)
+            noteConnected(index)
             connections[index].phase = .exchanging
             connections[index].isWritable = true
             exchanges[exchange].connected = loop.now
-            if exchanges[exchange].hold.cause != .none { endHolding(exchange) }
+            if exchanges[exchange].hold.cause != .none { endHolding(exchange, hasDialled: true) }
             if !heldRoutes.isEmpty { endOutage(exchanges[exchange].route) }
             if exchanges[exchange].opensTunnel { return upstreamOpened(exchange) }
             pump(exchange)
@@ -164,8 +119,9 @@ extension Worker {
 
     func upstreamTimedOut(_ index: UInt32) {
         switch connections[index].phase {
+        case .connecting: connectTimedOut(index)
         case .tunnelling: tunnelTimedOut(connections[index].exchange)
-        case .connecting, .securing, .exchanging: exchangeTimedOut(connections[index].exchange, waitingFor: .upstream)
+        case .securing, .exchanging: exchangeTimedOut(connections[index].exchange, waitingFor: .upstream)
         case .pooled:
             tally.timeouts.upstreamIdle.add()
             closeUpstream(index)

@@ -30,6 +30,8 @@ extension Worker {
         endpoints[Int(endpoint)].pooledCount += 1
         tally.endpoints.add(.idle, of: endpoint)
         loop.timers.set(index, at: loop.now &+ tunables.upstreamIdle)
+        // Somebody whom a full window keeps could have it.
+        endpointFreed(endpoint)
     }
 
     /// Takes the most recently used pooled connection to an endpoint.
@@ -82,6 +84,7 @@ extension Worker {
 
     /// The connect is over, one way or another.
     func leaveConnecting(_ index: UInt32) {
+        if connections[index].isCountedConnect { leaveConnects(index) }
         endpoints[Int(connections[index].endpoint)].connectingCount -= 1
         endpointFreed(connections[index].endpoint)
     }
@@ -91,6 +94,8 @@ extension Worker {
     private func closeUpstream(_ index: UInt32, wasPooled: Bool) {
         if wasPooled { unpool(index) }
         if connections[index].phase == .connecting { leaveConnecting(index) }
+        if connections[index].isStalled { leaveStalled(index) }
+        if connections[index].isCounted { leaveConnections(index) }
         endpoints[Int(connections[index].endpoint)].openCount -= 1
         release(index)
         tally.upstreamsOpen.subtract()

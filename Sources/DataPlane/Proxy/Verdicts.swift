@@ -1,4 +1,5 @@
 public import Balancing
+import Engine
 import Routing
 import Synchronization
 
@@ -50,6 +51,11 @@ extension Worker {
     }
 
     private func setUnhealthy(_ number: UInt32, _ isDown: Bool) {
-        if isDown { bar(number, .unhealthy) } else { unbar(number, .unhealthy) }
+        if isDown { return bar(number, .unhealthy) }
+        if heldCount > 0, loads[Int(number)].bars.contains(.unhealthy) {
+            recovered.insert(number)
+            nextTend = min(nextTend, loop.now)
+        }
+        unbar(number, .unhealthy)
     }
 }

@@ -144,6 +144,7 @@ extension Worker {
         while budgets.count < revision.table.routeIDLimit { budgets.append(RetryBudget()) }
         while pools.count < revision.table.routeIDLimit { pools.append(PoolState(cursor: random.next())) }
         closePooled(notIn: slot.view)
+        adoptPoolCircuits(slot.view)
         if old != currentTable, old < tables.count { adoptHolding(from: tables[old].view, to: slot.view) }
         if old != currentTable, old < tables.count { releaseTable(old) }
         tally.tableChanges.add()

@@ -110,7 +110,7 @@ public struct WorkerListener: Sendable {
 ///
 /// The path of a request runs through the extensions of this class, in reading order: `Worker+Loop`, `Listener`,
 /// `Admission`, `ProxyHeaders`, `ClientConnection`, `Exchange`, `Exchange+Begin`, `Rules`, `SigningIn`, `Hops`,
-/// `RequestForwarding`, `Trust`, `RequestBuffering`, `UpstreamConnection`, `Balancing`, `Breaking`,
+/// `RequestForwarding`, `Trust`, `RequestBuffering`, `UpstreamConnection`, `Dialling`, `Balancing`, `Breaking`, `PoolLimits`, `PoolCircuits`,
 /// `Ejecting`, `SlowStarting`, `EndpointWatch`, `UpstreamPool`, `Retrying`, `Holding`,
 /// `Exchange+Pump`, `Waits`, `HalfClosed`, `Relay`, `Trailers`, `ResponseForwarding`, `Compressing`,
 /// `CompressedRelay`, `Answering`, `Account` with its parts, `RouteTally`. Connections that are no requests: `Tunnel`;
@@ -162,8 +162,15 @@ public final class Worker {
     var knowsEndpoints = false
     /// An endpoint could take another exchange, should one wait for it.
     var hasFreedEndpoint = false
+    /// Endpoints that have taken somebody, or are done with somebody, while connects to them have stalled: one number for
+    /// each of them.
+    var roomy: [UInt32] = []
+    /// Endpoints that were found well again in this turn, while somebody was held.
+    var recovered: Set<UInt32> = []
     /// By route number, of those with a plan.
     var pools: [PoolState] = []
+    /// By route number, up to the highest with one.
+    var poolCircuits: [CircuitBreaker] = []
     /// Another one whenever the bars of any endpoint have changed.
     var poolEpoch: UInt32 = 0
     var random: WeakRandom
@@ -213,6 +220,9 @@ public final class Worker {
     let board: VerdictBoard
     var listenerCounts: SharedCounts?
     var poolCounts: SharedCounts?
+    var poolsInFlight: SharedCounts?
+    var poolConnections: SharedCounts?
+    var poolConnects: SharedCounts?
     var addressCounts: AddressCounts?
     /// Connections that are being told why they were not let in.
     var turnedAwayCount = 0
@@ -315,6 +325,13 @@ struct EndpointState: BitwiseCopyable {
     /// Its connections, idle ones and those that are being made too; and the latter alone.
     var openCount: UInt32 = 0
     var connectingCount: UInt32 = 0
+    /// Connects that were most likely dropped, in the order in which they are begun anew.
+    var firstStalled = Connection.nobody
+    var lastStalled = Connection.nobody
+    var stalledCount: UInt32 = 0
+    var room = EndpointRoom()
+    /// Nanoseconds that a connect takes there; 0: not known.
+    var connectTime: UInt64 = 0
 }
 
 struct ListenerState {

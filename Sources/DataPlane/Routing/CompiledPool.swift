@@ -99,7 +99,15 @@ struct CompiledPool: Sendable {
             ratioPercent: UInt32(breaker.ratio), minimum: UInt32(breaker.minimum),
             window: UInt64(breaker.window) * 1_000_000, base: UInt64(breaker.base) * 1_000_000,
             longest: UInt64(breaker.longest) * 1_000_000, trials: UInt32(breaker.trials))
-        record.asksLeave = record.breaks || breaker.connections > 0 || breaker.pending > 0
+        record.wholeCongestion = Congestion(
+            inFlight: limit(breaker.poolInFlight), connections: limit(breaker.poolConnections),
+            pending: limit(breaker.poolPending))
+        record.limitsConnections = breaker.poolConnections > 0 || breaker.poolPending > 0
+        record.limitsPool = record.limitsConnections || breaker.poolInFlight > 0
+        record.poolBreaks = breaker.poolRatio > 0
+        record.poolBreaker = record.breaker
+        record.poolBreaker.ratioPercent = UInt32(breaker.poolRatio)
+        record.asksLeave = record.breaks || breaker.connections > 0 || breaker.pending > 0 || record.limitsPool
     }
 
     private mutating func place(_ name: String) -> TextPlace {

@@ -19,6 +19,13 @@ public struct RoutePool: Sendable, BitwiseCopyable {
     public var breaker = CircuitBreaker.Policy()
     /// Of one endpoint and worker. Choosing sees to what is in flight (``EndpointTerms``).
     public var congestion = Congestion()
+    /// Of the pool and all workers; whether any of it is limited, and whether connections or connects are.
+    public var wholeCongestion = Congestion()
+    public var limitsPool = false
+    public var limitsConnections = false
+    /// Whether what clients are told opens the circuit of the whole pool.
+    public var poolBreaks = false
+    public var poolBreaker = CircuitBreaker.Policy()
     /// Whether an endpoint has to be asked for leave before an exchange goes to it.
     public var asksLeave = false
     /// Of the rule and its cookie: what a signature is made of, so that it is good for no other. The same in every

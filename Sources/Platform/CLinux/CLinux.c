@@ -177,6 +177,11 @@ int kl_set_linger_reset(int fd) {
     return setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger) < 0 ? -errno : 0;
 }
 
+int kl_defer_acknowledgement(int fd) {
+    int off = 0;
+    return setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof off) < 0 ? -errno : 0;
+}
+
 int kl_shutdown_write(int fd) { return shutdown(fd, SHUT_WR) < 0 ? -errno : 0; }
 
 // Linux closes the descriptor even when close reports EINTR: never retried.

@@ -90,11 +90,19 @@ public enum Socket {
     public static var outOfMemory: CInt { ENOMEM }
     public static var protocolError: CInt { EPROTO }
 
+    /// What follows a connect.
+    public enum Purpose { case talking, knocking }
+
     /// Begins to connect, with TCP_NODELAY set.
-    public static func connect(to address: SocketAddress) -> Connecting {
+    ///
+    /// - Parameter purpose: to knock is to want to know whether somebody would answer. The last acknowledgement of the
+    ///   handshake is put off by up to 40 ms: closed by a reset before, the connection never gets to the listener's
+    ///   program, which need not accept and forget it.
+    public static func connect(to address: SocketAddress, for purpose: Purpose = .talking) -> Connecting {
         let socket = kl_socket_stream(CInt(address.family.rawValue))
         guard socket >= 0 else { return .failed(-socket) }
         _ = kl_set_nodelay(socket)
+        if purpose == .knocking { _ = kl_defer_acknowledgement(socket) }
         var raw = address.raw
         let result = unsafe kl_connect(socket, &raw)
         if result == 0 { return .connected(socket) }

@@ -168,10 +168,10 @@ def _plan(name: str, title: str, behaviour: dict[str, str], times: int) -> list[
 
 
 DEPLOYS: list[Deploy] = [
-    *_plan("finishing", "finishes on SIGTERM", FINISHES, 5),
-    *_plan("late", "listens after 300 ms", LATE, 5),
-    *_plan("stubborn", "ignores SIGTERM, killed after 1 s", STUBBORN, 5),
-    Deploy("single-forced", "one, recreated 5 times by rm -f", _one(FINISHES), _again(FINISHES, 5, forced=True),
+    *_plan("finishing", "finishes on SIGTERM", FINISHES, 20),
+    *_plan("late", "listens after 300 ms", LATE, 20),
+    *_plan("stubborn", "ignores SIGTERM, killed after 1 s", STUBBORN, 20),
+    Deploy("single-forced", "one, recreated 20 times by rm -f", _one(FINISHES), _again(FINISHES, 20, forced=True),
            loses_in_flight=True),
     Deploy("compose", "one, compose up --force-recreate, 3 times", _compose_first, _compose_again(3),
            needs="docker-compose"),

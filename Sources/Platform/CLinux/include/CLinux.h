@@ -46,6 +46,8 @@ int kl_take_error(int fd);
 int kl_set_nodelay(int fd);
 int kl_set_nonblocking(int fd);
 int kl_set_linger_reset(int fd);
+/// What comes is acknowledged with what is sent, or a little later.
+int kl_defer_acknowledgement(int fd);
 int kl_shutdown_write(int fd);
 int kl_close(int fd);
 intptr_t kl_receive(int fd, void *bytes, size_t count);
