@@ -43,8 +43,7 @@ extension ApplianceTests {
                 #expect(taken.line == "42 f", "\(taken)")
                 let nobody = try await psql(named, "nobody.test", "require")
                 #expect(nobody.status != 0, "\(nobody)")
-                try await appliance.logged(
-                    "\"server_name\":\"inside.test\"", "\"rule\":\"inside\"", "\"end\":\"complete\"")
+                try await appliance.logged("\"server_name\":\"inside.test\"", "\"rule\":\"inside\"")
                 // A large result, through the tunnel that TLS was taken off of.
                 let many = "select sum(length(repeat('x', 1000))) from generate_series(1, 20000)"
                 let target =
@@ -81,7 +80,7 @@ extension ApplianceTests {
                 try await eventually("the subscription") { subscriber.log.contains("subscribe") }
                 for number in 0..<5 {
                     var changed = wanted
-                    changed.rules.append("{ name: r\(number), hosts: [h\(number).test], redirect: \"/x\" }")
+                    changed.rules.append("{ name: r\(number), hosts: [h\(number).test], redirect: { to: \"/x\" } }")
                     try appliance.rewrite(changed)
                     try await appliance.expect(308, host: "h\(number).test")
                 }
@@ -122,9 +121,9 @@ extension ApplianceTests {
                     "sh",
                     [
                         "-c",
-                        "(printf 'PING\\r\\n'; sleep 1) | openssl s_client -quiet -connect 127.0.0.1:\(port) "
+                        "(printf 'PING\\r\\n'; sleep 1) | timeout 2 openssl s_client -quiet -connect 127.0.0.1:\(port) "
                             + "-servername cache.test -alpn redis -CAfile \(site.certificate) 2>&1",
-                    ])
+                    ], anyStatus: true)
                 #expect(other.out.contains("+PONG"), "\(other)")
             }
             await shell.stop()
@@ -145,11 +144,12 @@ extension ApplianceTests {
             try await withAppliance(wanted) { appliance in
                 let questions = try appliance.folder.write(
                     "questions", (0..<200).map { "n\($0).site.test A\n" }.joined())
-                for mode in ["udp", "tcp"] {
+                // dnsmasq takes twenty connections at once, and a hundred questions on each.
+                for (mode, rounds, count) in [("udp", 20, 4_000), ("tcp", 4, 800)] {
                     let arguments = ["-s", "127.0.0.1", "-p", "\(port)", "-d", questions, "-m", mode]
-                    let output = try await run("dnsperf", arguments + ["-n", "20", "-c", "20", "-q", "50"])
-                    #expect(output.out.contains("Queries completed:    4000 (100.00%)"), "\(mode): \(output)")
-                    #expect(output.out.contains("NOERROR 4000 (100.00%)"), "\(mode): \(output)")
+                    let output = try await run("dnsperf", arguments + ["-n", "\(rounds)", "-c", "10", "-q", "50"])
+                    #expect(output.out.contains("Queries completed:    \(count) (100.00%)"), "\(mode): \(output)")
+                    #expect(output.out.contains("NOERROR \(count) (100.00%)"), "\(mode): \(output)")
                 }
             }
             await server.stop()
