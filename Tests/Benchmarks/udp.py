@@ -1,7 +1,11 @@
 #!/usr/bin/env python3
 """What does a datagram cost the proxy? CPU time by datagram, each proxy on one core with one worker: questions of DNS's
 size from a thousand clients with their answers, and datagrams of 1,200 bytes that go one way; beside nginx's `stream`
-and Envoy's `udp_proxy`, in one run. A rate that all of them can serve, so that none may lose any.
+and Envoy's `udp_proxy`, in one run.
+
+Questions come in two ways: each client has one under way at all times, which is judged; and at a rate well below what
+the proxies can do, where what counts is that none of ours is lost. The slower they come, the more of the time is what it
+costs to wake whoever waits for a datagram, which is the same for all.
 """
 
 from __future__ import annotations
@@ -40,7 +44,8 @@ class Load:
     backend: str
     words: list[str]
     """Behind host and port: clients, rate, seconds, bytes."""
-    budget: float
+    budget: float | None
+    """The most that our time may be of the best other's."""
 
 
 def arguments() -> argparse.Namespace:
@@ -149,7 +154,10 @@ def measure(name: str, load: Load, program: Path, options: argparse.Namespace, s
         sent = told["sent"]
         if load.backend == "echo":
             passed = told["answered"]
-            return Found(spent / 1e3 / (passed * 2), 100 * (1 - passed / sent), f"p99 {told['p99_us']:.0f} us")
+            rate = passed / float(load.words[3])
+            return Found(
+                spent / 1e3 / (passed * 2), 100 * (1 - passed / sent),
+                f"{rate:,.0f} answers a second, p99 {told['p99_us'] / 1e3:.0f} ms")
         fleet.stop(proxy)
         sink.stop()
         passed = float(re.findall(r"datagrams (\d+)", sink.output.read_text())[0])
@@ -162,7 +170,9 @@ def compare(options: argparse.Namespace, scratch: place.Scratch) -> int:
     seconds = str(options.seconds)
     loads = [
         Load(f"{options.clients:,} clients ask 40 bytes", "echo",
-             ["ask", str(options.clients), str(options.rate), seconds, "40"], 0.70),
+             ["ask", str(options.clients), "0", seconds, "40"], 0.70),
+        Load(f"the same, {options.rate:,} a second", "echo",
+             ["ask", str(options.clients), str(options.rate), seconds, "40"], None),
         Load("8 clients pour 1,200 bytes", "sink", ["pour", "8", str(options.bulk), seconds, "1200"], 0.80),
     ]
     over = False
@@ -181,8 +191,11 @@ def compare(options: argparse.Namespace, scratch: place.Scratch) -> int:
         others = [value for name, value in medians.items() if name != "kontainers"]
         if "kontainers" in medians and others:
             ratio = medians["kontainers"] / min(others)
-            over = over or ratio > load.budget
-            print(f"  beside the best of them: {ratio:.2f}, wanted {load.budget:.2f} at most")
+            over = over or load.budget is not None and ratio > load.budget
+            wanted = "" if load.budget is None else f", wanted {load.budget:.2f} at most"
+            print(f"  beside the best of them: {ratio:.2f}{wanted}")
+            if any(one.lost > 0 for one in results["kontainers"]) and load.backend == "echo":
+                print("  ours lost some")
     return 1 if over else 0
 
 

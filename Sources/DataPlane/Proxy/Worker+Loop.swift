@@ -22,8 +22,8 @@ extension Worker {
             guard connections.holds(token) else { continue }
             dispatch(token.index, readiness)
         }
-        collectUnread()
         flushReplies()
+        turnNumber &+= 1
         resumeClients()
         endWaits()
         if loop.now >= nextTend { tendRoutes() }
@@ -39,7 +39,7 @@ extension Worker {
 
     /// Milliseconds the loop may sleep when no deadline is nearer.
     private var waitLimit: CInt {
-        if !resumable.isEmpty || !unread.isEmpty { return 0 }
+        if !resumable.isEmpty { return 0 }
         if nextTend != .max { return waitToTend }
         if isDraining || hasClosedDatagrams { return 50 }
         return logBuffer == nil ? (isAccepting ? -1 : 100) : 200

@@ -187,10 +187,11 @@ public final class Worker {
     /// What came in this batch, and the sessions it is for.
     var letters: [Letter] = []
     var addressed: [UInt32] = []
-    /// Slots of `outgoing` in use, by which listener what is in them leaves, and sockets with more than found room.
+    /// Slots of `outgoing` in use, and by which listener what is in them leaves.
     var replySlots = 0
     var replyListener: UInt16 = 0
-    var unread: [Token] = []
+    /// Counts the turns of the loop.
+    var turnNumber: UInt32 = 0
     /// By listener; and sessions whose endpoint has left their rule.
     var sessionRules: [SessionRule?] = []
     var orphanCount = 0

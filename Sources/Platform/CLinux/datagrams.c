@@ -135,6 +135,19 @@ int kl_mailbox_receive(
     return count;
 }
 
+int kl_mailbox_receive_one(struct kl_mailbox *box, int fd, int slot, struct kl_parcel *parcel) {
+    if (slot < 0 || slot >= SLOTS) return -EINVAL;
+    ssize_t count;
+    do {
+        count = recv(fd, box->bytes + (size_t)slot * KL_MAILBOX_SLOT_BYTES, KL_MAILBOX_SLOT_BYTES, MSG_DONTWAIT);
+    } while (count < 0 && errno == EINTR);
+    if (count < 0) return -errno;
+    memset(parcel, 0, sizeof *parcel);
+    parcel->slot = (uint32_t)slot;
+    parcel->count = parcel->segment = (uint32_t)count;
+    return 0;
+}
+
 // MARK: Sending
 
 static int are_equal(const struct kl_address *one, const struct kl_address *other) {
@@ -357,10 +370,14 @@ static void give_room(int fd, int received, int sent) {
         setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &sent, sizeof sent);
 }
 
-void kl_datagram_prepare(int fd, int tells_destination) {
+void kl_datagram_join(int fd) {
     int on = 1;
     // Where the kernel does not know it, datagrams come one by one.
     setsockopt(fd, SOL_UDP, UDP_GRO, &on, sizeof on);
+}
+
+void kl_datagram_prepare(int fd, int tells_destination) {
+    kl_datagram_join(fd);
     // One of the two is the socket's family.
     setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &tells_destination, sizeof tells_destination);
     setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &tells_destination, sizeof tells_destination);
@@ -371,9 +388,7 @@ int kl_datagram_connect(const struct kl_address *address) {
     int family = address->family == 6 ? AF_INET6 : AF_INET;
     int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_UDP);
     if (fd < 0) return -errno;
-    int on = 1;
     int room = 1 << 20;
-    setsockopt(fd, SOL_UDP, UDP_GRO, &on, sizeof on);
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
     struct sockaddr_storage storage;
     socklen_t length = kl_address_encode(address, &storage);

@@ -118,7 +118,17 @@ public struct Mailbox: ~Copyable {
         precondition(first >= 0 && limit > 0 && first + limit <= Self.slotCount)
         let result = unsafe kl_mailbox_receive(
             box, socket, CInt(first), CInt(limit), peers ? 1 : 0, came.mutableAddress(first))
-        if result >= 0 { return .parcels(Int(result)) }
+        return result >= 0 ? .parcels(Int(result)) : Self.failure(result)
+    }
+
+    /// Receives one datagram into a slot, from a connected socket that ``Socket/joinDatagrams(_:)`` was not called for.
+    public func receiveOne(from socket: CInt, into slot: Int) -> Received {
+        precondition((0..<Self.slotCount).contains(slot))
+        let result = unsafe kl_mailbox_receive_one(box, socket, CInt(slot), came.mutableAddress(slot))
+        return result == 0 ? .parcels(1) : Self.failure(result)
+    }
+
+    private static func failure(_ result: CInt) -> Received {
         if result == -EAGAIN { return .wouldBlock }
         precondition(
             result != -EBADF && result != -EFAULT, "a socket call was given a descriptor or address that is not ours")
@@ -205,6 +215,9 @@ extension Socket {
         let result = unsafe kl_datagram_connect(&raw)
         return result >= 0 ? .connected(result) : .failed(-result)
     }
+
+    /// Several datagrams of one peer may come as one from now on.
+    public static func joinDatagrams(_ socket: CInt) { kl_datagram_join(socket) }
 
     /// Makes a bound datagram socket ready for ``Mailbox/receive(from:first:limit:peers:)``.
     ///

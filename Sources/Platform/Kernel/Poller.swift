@@ -39,13 +39,7 @@ public struct Poller: ~Copyable {
         try checked(kl_epoll_add(epoll, descriptor, 1 << 31 | 0x2000 | 0x005, token), "epoll_ctl")
     }
 
-    /// Registers a datagram socket: edge-triggered, and only for what comes. With every datagram that has left, it
-    /// would be writable anew.
-    public func addReading(_ descriptor: CInt, token: UInt64) throws(SystemError) {
-        try checked(kl_epoll_add(epoll, descriptor, 1 << 31 | 0x001, token), "epoll_ctl")
-    }
-
-    /// Registers a listener or bell: readable again and again until it is drained.
+    /// Registers a listener, a datagram socket or a bell: readable again and again until it is drained.
     public func addLevelTriggered(_ descriptor: CInt, token: UInt64) throws(SystemError) {
         try checked(kl_epoll_add(epoll, descriptor, 0x001, token), "epoll_ctl")
     }

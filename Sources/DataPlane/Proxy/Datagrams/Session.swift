@@ -92,6 +92,11 @@ struct Session: BitwiseCopyable {
     var next = Session.nobody
     var previous = Session.nobody
     var isInLine = false
+    /// Its endpoint sends in one turn after the other: in how many, and the last of them. From some on, many datagrams
+    /// are asked for at once.
+    var isStream = false
+    var streak: UInt8 = 0
+    var lastTurn: UInt32 = 0
     /// What came for it in this batch: the first and the last of the letters.
     var firstLetter = Session.nobody
     var lastLetter = Session.nobody

@@ -143,7 +143,7 @@ extension Worker {
             return false
         }
         do {
-            try loop.poller.addReading(socket, token: token.raw)
+            try loop.poller.addLevelTriggered(socket, token: token.raw)
         } catch {
             connections.retire(token.index)
             Socket.close(socket)
@@ -152,6 +152,8 @@ extension Worker {
         }
         book.sessions[index].connection = token.index
         book.sessions[index].segmenting = true
+        book.sessions[index].isStream = false
+        book.sessions[index].streak = 0
         loop.timers.set(token.index, at: loop.now &+ book.sessions[index].terms.idle)
         enterEndpoint(session: index, choice, route)
         return true

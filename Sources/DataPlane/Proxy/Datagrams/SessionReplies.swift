@@ -8,60 +8,78 @@ import Telemetry
 // together: one call for many clients.
 
 extension Worker {
-    /// Slots that a session's socket is asked to fill in one call, at first; and rounds of all slots in one turn.
-    private static let firstReplies = 4
+    /// Turns in a row in which an endpoint sent, until many datagrams are asked for at once; and rounds of all slots in
+    /// one turn then.
+    private static let streamTurns: UInt8 = 4
     private static let replyRounds = 4
 
+    /// A session's socket stays registered level-triggered: what one turn leaves in it, the next will find. Most have
+    /// one answer to one question: asking for more would be a look for nothing, and the dearer call.
     func sessionReady(_ index: UInt32, _ readiness: Readiness) {
+        let session = connections[index].exchange
         if readiness.contains(.failed), Socket.isRefusal(Socket.takeError(connections[index].socket)) {
-            refused(connections[index].exchange)
+            refused(session)
         }
-        collectReplies(index)
+        if book.sessions[session].isStream { return collectMany(index, session) }
+        let slot = replySlot(for: book.sessions[session].key.listener)
+        let received = outgoing.receiveOne(from: connections[index].socket, into: slot)
+        switch received {
+        case .parcels:
+            tally.datagrams.calls.add()
+            replySlots &+= 1
+            noteStreak(session, connections[index].socket)
+            _ = reply(session, outgoing[slot])
+        case .wouldBlock: break
+        case .failed(let code): if Socket.isRefusal(code) { refused(session) }
+        }
     }
 
-    /// Goes on with sockets that had more than a turn's share.
-    func collectUnread() {
-        guard !unread.isEmpty else { return }
-        let tokens = unread
-        unread.removeAll(keepingCapacity: true)
-        for token in tokens where connections.holds(token) { collectReplies(token.index) }
+    private func noteStreak(_ session: UInt32, _ socket: CInt) {
+        let isNext = turnNumber &- book.sessions[session].lastTurn == 1
+        book.sessions[session].lastTurn = turnNumber
+        guard isNext else { return book.sessions[session].streak = 0 }
+        book.sessions[session].streak &+= 1
+        guard book.sessions[session].streak >= Self.streamTurns else { return }
+        Socket.joinDatagrams(socket)
+        book.sessions[session].isStream = true
     }
 
-    private func collectReplies(_ index: UInt32) {
-        let (socket, session) = (connections[index].socket, connections[index].exchange)
-        let listener = book.sessions[session].key.listener
-        var (limit, left) = (Self.firstReplies, Self.replyRounds * Mailbox.slotCount)
-        while left > 0 {
-            if replySlots == Mailbox.slotCount || replyListener != listener { flushReplies() }
-            replyListener = listener
-            let asked = min(limit, Mailbox.slotCount &- replySlots)
-            switch outgoing.receive(from: socket, first: replySlots, limit: asked, peers: false) {
+    @inline(never)
+    private func collectMany(_ index: UInt32, _ session: UInt32) {
+        for _ in 0..<Self.replyRounds {
+            let first = replySlot(for: book.sessions[session].key.listener)
+            let asked = Mailbox.slotCount &- first
+            switch outgoing.receive(from: connections[index].socket, first: first, limit: asked, peers: false) {
             case .parcels(let count):
                 tally.datagrams.calls.add()
-                let first = replySlots
                 replySlots &+= count
-                for slot in first..<first &+ count { reply(session, outgoing[slot]) }
-                if book.sessions[session].credit.isComplete(book.sessions[session].terms) {
-                    return endSession(session, .complete)
+                for slot in first..<first &+ count {
+                    guard reply(session, outgoing[slot]) else { return }
                 }
                 if count < asked { return }
-                left &-= count
-                limit = Mailbox.slotCount
             case .wouldBlock: return
-            case .failed(let code):
-                // Told once; what came before it or after it is still there.
-                if Socket.isRefusal(code) { refused(session) }
-                left &-= 1
+            // Told once; what came before it or after it is still there.
+            case .failed(let code): if Socket.isRefusal(code) { refused(session) }
             }
         }
-        unread.append(connections.token(index))
     }
 
-    /// Lets what came go to the client, as far as it may have it.
-    private func reply(_ index: UInt32, _ parcel: Parcel) {
+    /// A slot for what comes next; what is to leave by another listener, or has filled all slots, is sent first.
+    @inline(__always)
+    private func replySlot(for listener: UInt16) -> Int {
+        if replySlots == Mailbox.slotCount || replyListener != listener { flushReplies() }
+        replyListener = listener
+        return replySlots
+    }
+
+    /// Lets what came go to the client, as far as it may have it. `false`: that was the session's last.
+    private func reply(_ index: UInt32, _ parcel: Parcel) -> Bool {
         let datagrams = parcel.datagramCount
         tally.datagrams.replies.add(UInt64(datagrams))
-        guard !parcel.isCut else { return tally.datagrams.cut.add() }
+        guard !parcel.isCut else {
+            tally.datagrams.cut.add()
+            return true
+        }
         let allowed = book.sessions[index].credit.admit(
             datagrams, bytes: parcel.count, segment: parcel.segment, book.sessions[index].terms)
         if allowed < datagrams { tally.datagrams.amplified.add(UInt64(datagrams &- allowed)) }
@@ -69,8 +87,14 @@ extension Worker {
         lastDatagram = loop.now
         loop.timers.set(book.sessions[index].connection, at: loop.now &+ book.sessions[index].terms.idle)
         if !book.sessions[index].isJudged { judgeSession(index, .answered) }
-        guard allowed > 0 else { return }
-        var part = parcel.first(allowed)
+        if allowed > 0 { gather(index, parcel.first(allowed)) }
+        guard book.sessions[index].credit.isComplete(book.sessions[index].terms) else { return true }
+        endSession(index, .complete)
+        return false
+    }
+
+    private func gather(_ index: UInt32, _ parcel: Parcel) {
+        var part = parcel
         part.peer = book.sessions[index].key.peer
         part.local = book.sessions[index].key.local
         if outgoing.isFullyLoaded { flushReplies(keepingSlots: true) }

@@ -46,6 +46,10 @@ uint8_t *kl_mailbox_bytes(struct kl_mailbox *box);
 int kl_mailbox_receive(
     struct kl_mailbox *box, int fd, int first, int limit, int peers, struct kl_parcel *parcels);
 
+/// Receives one datagram of a connected socket that does not join them into a slot: by the call that asks the kernel to
+/// read the least. 0, or -errno.
+int kl_mailbox_receive_one(struct kl_mailbox *box, int fd, int slot, struct kl_parcel *parcel);
+
 /// Sends parcels in order, each datagram with the header in front. Neighbours to the same peer go as one message while
 /// `*segmenting` is not 0; it becomes 0 when the kernel or the device will not have that. Stops at ECONNREFUSED, which
 /// tells of datagrams sent before: what was not tried counts as lost.
@@ -55,6 +59,8 @@ void kl_mailbox_send(
 
 /// Makes a bound datagram socket ready: several datagrams may come as one, and whether it tells where they came to.
 void kl_datagram_prepare(int fd, int tells_destination);
+/// Several datagrams may come as one from now on.
+void kl_datagram_join(int fd);
 /// A datagram socket connected to the address, non-blocking.
 int kl_datagram_connect(const struct kl_address *address);
 
