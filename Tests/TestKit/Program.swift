@@ -102,6 +102,9 @@ public final class Program: Sendable {
 
 public struct ProgramMissing: Error, CustomStringConvertible {
     public var name: String
+
+    public init(name: String) { self.name = name }
+
     public var description: String { "found no program \(name) on PATH; do: scripts/install.sh test" }
 }
 
