@@ -84,6 +84,7 @@ struct TransportConfigurationTests {
     func udp() throws {
         let (rules, diagnoses) = read(
             "name: a, listener: dns, endpoint: 'h:1', proxyProtocol: v2, deny: 10.0.0.0/8, pool: { policy: hash }, "
+                + "health: { send: 'hex:00 01', answer: 'a\\x00', interval: 1s }, "
                 + "sessions: { idle: 5s, limit: 10, replies: 1, amplification: 0, orphans: close }")
         #expect(diagnoses == [])
         let transport = try #require(rules.first?.transport)
@@ -91,6 +92,22 @@ struct TransportConfigurationTests {
         (sessions.idle, sessions.limit, sessions.replies, sessions.amplification) = (5_000, 10, 1, 0)
         sessions.orphans = .close
         #expect(transport.sessions == sessions && transport.proxyProtocol == .v2)
+        let check = try #require(rules.first?.pool?.healthCheck)
+        #expect(check.kind == .udp && check.interval == 1_000)
+        #expect(check.send?.bytes == [0, 1] && check.answer?.bytes == [97, 0])
+    }
+
+    @Test(
+        "health of datagrams wants something to send",
+        arguments: [
+            ("health: true", ["bad-health"]), ("health: { interval: 1s }", ["bad-health"]),
+            ("health: { send: 'hex:0' }", ["bad-probe"]), ("health: { send: a, path: /x }", ["without-http"]),
+            ("health: { kind: tcp }", []), ("health: { kind: tcp, send: a }", ["bad-health"]),
+            ("health: { send: ping, answer: pong }", []), ("health: false", []),
+        ])
+    func probes(_ field: String, _ codes: [String]) {
+        let (rules, diagnoses) = read("name: a, listener: dns, endpoint: 'h:1', \(field)")
+        #expect(diagnoses.map(\.code) == codes && rules.isEmpty == !codes.isEmpty)
     }
 
     @Test("what says nothing asks for nothing")
@@ -185,7 +202,8 @@ struct TransportConfigurationTests {
             "kontainers.tcp.db.health.interval": "1s", "kontainers.tcp.db.sleep.after": "15m",
             "kontainers.tcp.db.hold": "20s", "kontainers.udp.dns.listener": "dns",
             "kontainers.udp.dns.sessions.replies": "1", "kontainers.udp.dns.tier": "1",
-            "kontainers.udp.dns.pool.policy": "random", "kontainers.tcp.shell.listener": "mixed",
+            "kontainers.udp.dns.pool.policy": "random", "kontainers.udp.dns.health.send": "ping",
+            "kontainers.udp.dns.sleep.after": "1h", "kontainers.tcp.shell.listener": "mixed",
             "kontainers.tcp.shell.preface": "ssh,other",
         ])
         #expect(diagnoses == [])
@@ -199,7 +217,8 @@ struct TransportConfigurationTests {
         #expect(db.place == .label(container: "c", key: "kontainers.tcp.db.listen"))
         #expect(rules[1].transport?.prefaces == [.ssh, .other])
         #expect(rules[2].transport?.sessions?.replies == 1 && rules[2].share.tier == 1)
-        #expect(rules[2].pool?.policy == .random)
+        #expect(rules[2].pool?.policy == .random && rules[2].pool?.healthCheck?.send?.written == "ping")
+        #expect(rules[2].sleep == SleepDeclaration(after: 3_600_000))
     }
 
     // MARK: - Policy

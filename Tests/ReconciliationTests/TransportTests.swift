@@ -125,6 +125,21 @@ struct TransportTests {
         #expect(outcome.content.rules.first?.endpoints.first?.address == "198.18.0.4:53")
     }
 
+    @Test("datagrams wake a container that sleeps, and are not held for it")
+    func woken() {
+        var world = World()
+        var record = Self.container(
+            "one", 1, ["kontainers.udp.x.listen": "5353", "kontainers.udp.x.sleep.after": "1h"],
+            ports: [.init(number: 53, transport: .udp)])
+        var wake = Holding()
+        (wake.time, wake.wake) = (0, SleepDeclaration.standardWake)
+        #expect(world.compute([record]).content.rules.map(\.holding) == [wake])
+        record.state = .exited
+        record.networks = []
+        let rule = world.compute([record]).content.rules.first
+        #expect(rule?.holding == wake && rule?.note == DesiredState.asleepNote)
+    }
+
     @Test("a port that the file listens on with the same protocol is that listener")
     func shared() {
         var world = World()

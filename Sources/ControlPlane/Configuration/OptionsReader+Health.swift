@@ -9,7 +9,10 @@ extension SectionReader {
         }
         if case .text(let text, _) = pair.value.content {
             do {
-                return try Quantities.boolean(text) ? Self.standardCheck(of: kind) : nil
+                guard try Quantities.boolean(text) else { return nil }
+                let standard = Self.standardCheck(of: kind)
+                lint(standard, fields)
+                return standard
             } catch {
                 report(
                     error.code, at: pair.value.position, subject: fields.subject,
@@ -33,6 +36,8 @@ extension SectionReader {
                 report(error, "bad-status", at: inner.position("expect"), fields)
             }
         }
+        check.send = probe("send", of: inner)
+        check.answer = probe("answer", of: inner)
         check.port = number("port", of: inner)
         for (name, field) in [
             ("interval", \HealthCheck.interval), ("timeout", \.timeout), ("rise", \.rise), ("fall", \.fall),
@@ -40,28 +45,45 @@ extension SectionReader {
         ] {
             if let value = number(name, of: inner) { check[keyPath: field] = value }
         }
-        if check.kind == .tcp {
+        if check.kind == .tcp || check.kind == .udp {
             for field in ["path", "host", "method", "expect", "body"] where inner.has(field) {
                 report(
                     "without-http", at: inner.position(field), subject: fields.subject,
-                    found: "found \"\(field)\" and kind \"tcp\"",
+                    found: "found \"\(field)\" and kind \"\(check.kind.rawValue)\"",
                     wanted: "wanted \"kind\" to be \"http\" or \"https\", which it is for")
             }
         }
+        // A probe that cannot be read was reported.
+        if check.send != nil || !inner.has("send") { lint(check, fields) }
+        return check
+    }
+
+    private mutating func lint(_ check: HealthCheck, _ fields: Fields) {
         do {
             try check.check()
         } catch {
             report(error, "bad-health", at: fields.position("health"), fields)
         }
-        return check
     }
 
-    /// Requests are asked for in the way of requests; of other endpoints nobody knows more than that they are there.
+    private mutating func probe(_ name: String, of fields: Fields) -> ProbeBytes? {
+        guard let written = text(name, of: fields) else { return nil }
+        do {
+            return try ProbeBytes(written)
+        } catch {
+            report(error, "bad-probe", at: fields.position(name), fields)
+            return nil
+        }
+    }
+
+    /// Requests are asked for in the way of requests. Of connections nobody knows more than that they come about, and
+    /// of datagrams nothing.
     private static func standardCheck(of kind: Rule.Kind) -> HealthCheck {
         var check = HealthCheck()
         switch kind {
         case .http: break
-        case .tcp, .udp: check.kind = .tcp
+        case .tcp: check.kind = .tcp
+        case .udp: check.kind = .udp
         }
         return check
     }

@@ -7,8 +7,8 @@ extension Schema {
         fields: [
             Field(
                 "kind", .choice(HealthCheck.Kind.allCases.map(\.rawValue)),
-                standard: "http; tcp in rules that are not http",
-                says: "http, https (whatever its certificate), or tcp: a connection is enough."),
+                standard: "the rule's",
+                says: "http, https (whatever its certificate), tcp (connected is enough) or udp (a datagram returns)."),
             Field("path", .text, standard: "/", says: "What is asked for; with a query, if it has one."),
             Field("host", .text, standard: "the endpoint's address", says: "The Host of the request."),
             Field(
@@ -18,6 +18,10 @@ extension Schema {
                 "expect", .text, standard: StatusRanges.usual.written,
                 says: "Statuses and ranges of them that are good, such as 200-299,304."),
             Field("body", .text, says: "A text that the first 64 KiB of the body must have."),
+            Field(
+                "send", .text,
+                says: "With udp: what the datagram holds, as text with \\n, \\xNN and the like, or hex: and digits."),
+            Field("answer", .text, says: "With udp: what the datagram that comes back must hold somewhere."),
             Field("port", .integer(1...65_535), standard: "the endpoint's", says: "Where to ask instead."),
             Field("interval", .duration(100...86_400_000), standard: "5s", says: "From one check to the next."),
             Field("timeout", .duration(1...60_000), standard: "2s", says: "What a check may take."),

@@ -50,7 +50,7 @@ extension Schema {
                 says: "Clients of one worker at once; one that would be one more is not heard."),
             Field(
                 "replies", .integer(SessionOptions.repliesRange), standard: "0",
-                says: "Datagrams back after which a client is forgotten; 0: it is once it is idle."),
+                says: "Datagrams back, for each of its own, until a client is forgotten; 0: it is once it is idle."),
             Field(
                 "amplification", .integer(SessionOptions.amplificationRange), standard: "64",
                 says: "Times the bytes it sent that a client gets which was not seen to answer; 0: no limit."),
@@ -108,9 +108,8 @@ extension Schema {
 
     static let streamOptions =
         (options + transportFields(labelUpstreamTLS)).filter { ofStreams.contains($0.name) } + [sleepField]
-    static let datagramOptions = (options + transportFields(labelUpstreamTLS)).filter {
-        ofDatagrams.contains($0.name)
-    }
+    static let datagramOptions =
+        (options + transportFields(labelUpstreamTLS)).filter { ofDatagrams.contains($0.name) } + [sleepField]
     /// Without a name: for reading them alone.
     static let streamOptionsSection = Section(title: "a tcp rule", fields: streamOptions)
     static let datagramOptionsSection = Section(title: "a udp rule", fields: datagramOptions)

@@ -14,13 +14,13 @@ extension DesiredState {
     /// What becomes of a rule's requests while no endpoint is ready. Containers come and go, so their rules hold
     /// requests unless they say that they do not; an address is where it is.
     static func holding(_ declaration: RuleDeclaration, _ members: [Member] = []) -> Holding? {
-        // Datagrams that nobody takes are lost, as on any way.
-        guard declaration.kind != .udp else { return nil }
         var holding: Holding? =
             switch declaration.target {
             case .container: declaration.hold ?? Holding()
             case .addresses: declaration.hold
             }
+        // Datagrams that nobody takes are lost, as on any way; but they wake.
+        if declaration.kind == .udp { holding?.time = 0 }
         holding?.wake = members.reduce(0) { max($0, $1.wake) }
         // What sleeps is not being replaced: there is no successor to wait for before a start is asked for.
         if members.contains(where: \.isAsleep), members.allSatisfy({ $0.endpoint == nil }) { holding?.time = 0 }
