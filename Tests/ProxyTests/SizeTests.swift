@@ -9,8 +9,8 @@ struct SizeTests {
     @Test("a connection, in bytes: two lines of the cache")
     func connection() { #expect(MemoryLayout<Connection>.stride <= 128) }
 
-    /// Of which 40 are the turn at a pool with a policy, 32 tell how it waits for an endpoint, and 8 whether it is counted at
-    /// a pool with limits of its own, and the leave of its circuit.
+    /// Of which 40 are the turn at a pool with a policy, 32 tell how it waits for an endpoint, and 8 whether it is
+    /// counted at a pool with limits of its own, and the leave of its circuit.
     @Test("an exchange, in bytes")
     func exchange() { #expect(MemoryLayout<Exchange>.stride <= 496) }
 }

@@ -14,6 +14,7 @@ enum Hazards {
         "Sources/DataPlane/Routing/ByteRun.swift": "bytes inside that block",
         "Sources/DataPlane/Routing/RateTable.swift": "atomics in one block of memory, shared between threads",
         "Sources/DataPlane/Routing/RouteTable.swift": "owns the block; immutable, so shared between threads",
+        "Sources/DataPlane/Routing/RouteTransport.swift": "reads the block, too",
         "Sources/DataPlane/Routing/RouteView.swift": "reads the block",
         "Sources/Protocols/HTTP/FieldLine.swift": "a fixed scratch of field lines, reused for each head",
         "Sources/Protocols/HTTP/Span+Words.swift": "loads eight and more bytes of a span at once, within its bounds",

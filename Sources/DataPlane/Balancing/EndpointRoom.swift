@@ -2,7 +2,8 @@
 /// wait in the queue of its listener, and what comes on top of these gets no answer.
 ///
 /// One less than when it was found full, because the end of a response comes before the place in the queue that follows
-/// from it. From there one more for each time that so many connects have come about. Only those go by it who wait anyway.
+/// from it. From there one more for each time that so many connects have come about. Only those go by it who wait
+/// anyway.
 public struct EndpointRoom: Sendable, BitwiseCopyable, Equatable {
     /// `.max`: it was never found full.
     public private(set) var limit = UInt32.max

@@ -110,8 +110,8 @@ public struct WorkerListener: Sendable {
 ///
 /// The path of a request runs through the extensions of this class, in reading order: `Worker+Loop`, `Listener`,
 /// `Admission`, `ProxyHeaders`, `ClientConnection`, `Exchange`, `Exchange+Begin`, `Rules`, `SigningIn`, `Hops`,
-/// `RequestForwarding`, `Trust`, `RequestBuffering`, `UpstreamConnection`, `Dialling`, `Balancing`, `Breaking`, `PoolLimits`, `PoolCircuits`,
-/// `Ejecting`, `SlowStarting`, `EndpointWatch`, `UpstreamPool`, `Retrying`, `Holding`,
+/// `RequestForwarding`, `Trust`, `RequestBuffering`, `UpstreamConnection`, `Dialling`, `Balancing`, `Breaking`,
+/// `PoolLimits`, `PoolCircuits`, `Ejecting`, `SlowStarting`, `EndpointWatch`, `UpstreamPool`, `Retrying`, `Holding`,
 /// `Exchange+Pump`, `Waits`, `HalfClosed`, `Relay`, `Trailers`, `ResponseForwarding`, `Compressing`,
 /// `CompressedRelay`, `Answering`, `Account` with its parts, `RouteTally`. Connections that are no requests: `Tunnel`;
 /// datagrams: `Session`.
@@ -162,8 +162,8 @@ public final class Worker {
     var knowsEndpoints = false
     /// An endpoint could take another exchange, should one wait for it.
     var hasFreedEndpoint = false
-    /// Endpoints that have taken somebody, or are done with somebody, while connects to them have stalled: one number for
-    /// each of them.
+    /// Endpoints that have taken somebody, or are done with somebody, while connects to them have stalled: one number
+    /// for each of them.
     var roomy: [UInt32] = []
     /// Endpoints that were found well again in this turn, while somebody was held.
     var recovered: Set<UInt32> = []

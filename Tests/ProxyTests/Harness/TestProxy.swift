@@ -10,7 +10,8 @@ import TLS
 
 @testable import Proxy
 
-/// One worker on a thread of its own, with a plain listener, a secure one, one for connections of any kind, and a table.
+/// One worker on a thread of its own, with a plain listener, a secure one, one for connections of any kind, one for
+/// datagrams, and a table.
 final class TestProxy {
     let plain: SocketAddress
     let secure: SocketAddress

@@ -6,9 +6,9 @@ import Telemetry
 
 // The heart of a tunnel: whatever happened, move both ways as far as they go.
 //
-// What is received lies in one piece of memory that all tunnels of the worker share, and is sent from there at once. Only
-// what the other side does not take is kept, in a buffer of its own, and nothing more is received until that is gone:
-// so an open tunnel costs its records, a stuck one a buffer each way at most.
+// What is received lies in one piece of memory that all tunnels of the worker share, and is sent from there at once.
+// Only what the other side does not take is kept, in a buffer of its own, and nothing more is received until that is
+// gone: so an open tunnel costs its records, a stuck one a buffer each way at most.
 
 /// What moving bytes one way came to.
 enum Passage {
