@@ -362,14 +362,6 @@ void kl_mailbox_send(
 
 // MARK: Sockets
 
-// Bytes that may wait in a socket. Beyond the system's limit (net.core.rmem_max) only for the privileged.
-static void give_room(int fd, int received, int sent) {
-    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &received, sizeof received) < 0)
-        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &received, sizeof received);
-    if (sent > 0 && setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &sent, sizeof sent) < 0)
-        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &sent, sizeof sent);
-}
-
 void kl_datagram_join(int fd) {
     int on = 1;
     // Where the kernel does not know it, datagrams come one by one.
@@ -381,7 +373,6 @@ void kl_datagram_prepare(int fd, int tells_destination) {
     // One of the two is the socket's family.
     setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &tells_destination, sizeof tells_destination);
     setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &tells_destination, sizeof tells_destination);
-    give_room(fd, 4 << 20, 4 << 20);
 }
 
 int kl_datagram_connect(const struct kl_address *address) {

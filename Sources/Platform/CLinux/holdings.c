@@ -150,9 +150,20 @@ int kl_address_probe(int family, const char *host, uint16_t port, int datagram) 
     return 0;
 }
 
+// Bytes that may wait in a socket: a burst from thousands of clients is there at once. Beyond the system's limit
+// (net.core.rmem_max) only for the privileged, so it is done where the address is bound.
+static void give_room(int fd) {
+    int room = 4 << 20;
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room) < 0)
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room) < 0)
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+}
+
 int kl_bind_datagram(int family, const char *host, uint16_t port) {
     int fd = bound(family, host, port, 1, SO_REUSEPORT);
     if (fd < 0) return fd;
+    give_room(fd);
     int on = 1;
     // On an address that stands for all, an answer must leave from the one that was asked.
     int failed = family == 6 ? setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on) < 0

@@ -86,15 +86,10 @@ extension Worker {
         let number = book.sessions[index].endpoint
         guard number != Session.nobody else { return }
         judgeSession(index, .neither)
-        book.sessions[index].endpoint = Session.nobody
-        if loads[Int(number)].inFlight >= loads[Int(number)].inFlightLimit { endpointFreed(number) }
-        loads[Int(number)].inFlight -= 1
         endpoints[Int(number)].openCount -= 1
-        if book.sessions[index].isPooled {
-            book.sessions[index].isPooled = false
-            pools[Int(book.sessions[index].route)].inFlight -= 1
-        }
-        tally.endpoints.subtract(.inFlight, of: number)
+        leaveEndpoint(number, of: book.sessions[index].route, hasPlan: book.sessions[index].isPooled)
+        book.sessions[index].endpoint = Session.nobody
+        book.sessions[index].isPooled = false
     }
 
     /// What the session has found out about its endpoint, once: the first answer, or that nobody is there.
