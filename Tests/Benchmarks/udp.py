@@ -3,9 +3,15 @@
 size from a thousand clients with their answers, and datagrams of 1,200 bytes that go one way; beside nginx's `stream`
 and Envoy's `udp_proxy`, in one run.
 
+<<<<<<< HEAD
 Questions come in two ways: each client has one under way at all times, which is judged; and at a rate well below what
 the proxies can do, where what counts is that none of ours is lost. The slower they come, the more of the time is what it
 costs to wake whoever waits for a datagram, which is the same for all.
+=======
+Questions come in two ways: a number of them is under way at all times, from one client after the other, which is
+judged; and at a rate well below what the proxies can do, where what counts is that none of ours is lost. The slower
+they come, the more of the time is what it costs to wake whoever waits for a datagram, which is the same for all.
+>>>>>>> 14c0e21 (udp: a session's answer is asked for with the plainest call, and endpoints that pour with the one for many)
 """
 
 from __future__ import annotations
@@ -53,6 +59,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--edge", type=Path, default=place.DEFAULT_EDGE, help="the edge's program")
     parser.add_argument("--proxies", default="kontainers,nginx,envoy")
     parser.add_argument("--clients", type=int, default=1_000)
+    parser.add_argument("--asked", type=int, default=200, help="questions under way at a time")
     parser.add_argument("--rate", type=int, default=20_000, help="questions a second")
     parser.add_argument("--bulk", type=int, default=40_000, help="datagrams of 1,200 bytes a second")
     parser.add_argument("--seconds", type=float, default=5, help="of each measurement")
@@ -169,8 +176,13 @@ def measure(name: str, load: Load, program: Path, options: argparse.Namespace, s
 def compare(options: argparse.Namespace, scratch: place.Scratch) -> int:
     seconds = str(options.seconds)
     loads = [
+<<<<<<< HEAD
         Load(f"{options.clients:,} clients ask 40 bytes", "echo",
              ["ask", str(options.clients), "0", seconds, "40"], 0.70),
+=======
+        Load(f"{options.clients:,} clients, {options.asked} questions", "echo",
+             ["ask", str(options.clients), str(-options.asked), seconds, "40"], 0.70),
+>>>>>>> 14c0e21 (udp: a session's answer is asked for with the plainest call, and endpoints that pour with the one for many)
         Load(f"the same, {options.rate:,} a second", "echo",
              ["ask", str(options.clients), str(options.rate), seconds, "40"], None),
         Load("8 clients pour 1,200 bytes", "sink", ["pour", "8", str(options.bulk), seconds, "1200"], 0.80),

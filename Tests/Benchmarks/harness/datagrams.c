@@ -5,7 +5,8 @@
 //     datagrams ask HOST PORT CLIENTS RATE SECONDS BYTES       questions from so many ports, and their answers
 //     datagrams pour HOST PORT CLIENTS RATE SECONDS BYTES      datagrams that nobody answers
 //
-// RATE is datagrams a second, of all clients together; 0 of `ask`: each client has one question under way at all times.
+// RATE is datagrams a second, of all clients together; below 0 of `ask`: so many questions are under way at all times,
+// each from the next client.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -89,7 +90,6 @@ static int serve(const char *port, int answers) {
 
 struct client {
     int fd;
-    uint32_t asked, answered;
     uint64_t since;
 };
 
@@ -116,7 +116,6 @@ static int later(const void *one, const void *other) {
 
 static void ask_one(struct client *client, const char *question, size_t size, uint64_t time, uint64_t *sent) {
     client->since = time;
-    client->asked++;
     if (send(client->fd, question, size, MSG_DONTWAIT) >= 0) (*sent)++;
 }
 
@@ -129,6 +128,7 @@ static int ask(int count, double rate, double seconds, size_t size) {
         epoll_ctl(epoll, EPOLL_CTL_ADD, clients[index].fd, &event);
     }
     uint64_t sent = 0, answered = 0, start = now(), end = start + (uint64_t)(seconds * 1e9), given = 0;
+    uint64_t lost = 0, heard = start;
     int next = 0;
     struct epoll_event events[256];
     // After the end what is under way may still come.
@@ -140,11 +140,11 @@ static int ask(int count, double rate, double seconds, size_t size) {
                 next = next + 1 < count ? next + 1 : 0;
             }
         } else if (time < end) {
-            for (int index = 0; index < count; index++) {
-                struct client *client = &clients[index];
-                // What took a second is lost.
-                if (client->asked == client->answered) ask_one(client, question, size, time, &sent);
-                else if (time - client->since > 1000000000u) client->answered = client->asked;
+            // What nothing was heard of for a second is lost.
+            if (time - heard > 1000000000u) lost = sent - answered;
+            for (; (double)(sent - answered - lost) < -rate; heard = time) {
+                ask_one(&clients[next], question, size, time, &sent);
+                next = next + 1 < count ? next + 1 : 0;
             }
         }
         int ready = epoll_wait(epoll, events, 256, rate > 0 && time < end ? 0 : 1);
@@ -152,9 +152,8 @@ static int ask(int count, double rate, double seconds, size_t size) {
             struct client *client = &clients[events[index].data.u32];
             while (recv(client->fd, bytes[0], ROOM, MSG_DONTWAIT) >= 0) {
                 answered++;
-                client->answered++;
+                heard = time;
                 if (time_count < sizeof times / sizeof *times) times[time_count++] = now() - client->since;
-                if (rate == 0 && now() < end) ask_one(client, question, size, now(), &sent);
             }
         }
         if (time >= end && answered >= sent) break;
