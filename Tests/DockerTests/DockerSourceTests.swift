@@ -198,9 +198,9 @@ struct DockerSourceTests {
             await engine.set("slow", .init())
             await engine.answer("/containers/slow", with: .silence)
             var limits = EngineLimits()
-            limits.callTime = .milliseconds(200)
+            limits.callTime = .seconds(1)
             try await Self.following(engine, limits: limits) { states in
-                try await Task.sleep(for: .milliseconds(100))
+                try await Task.sleep(for: .milliseconds(300))
                 await engine.set("c1", .init(state: "paused"))
                 await engine.emit("pause", "c1")
                 await engine.answer("/containers/slow", with: nil)

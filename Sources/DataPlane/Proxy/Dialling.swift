@@ -7,8 +7,8 @@ import Telemetry
 
 // Connects to endpoints. One that is pending for much longer than connects to its endpoint take was dropped: the queue
 // of the endpoint's listener was full, and the kernel asks again after a second, then after two and four. A small
-// server has long emptied its queue by then, so the connect is begun anew much sooner: as soon as the endpoint has taken
-// another or is done with another, and from time to time.
+// server has long emptied its queue by then, so the connect is begun anew much sooner: as soon as the endpoint has
+// taken another or is done with another, and from time to time.
 
 enum Dialled {
     case begun(UInt32)
