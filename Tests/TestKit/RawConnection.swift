@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 
 /// A TCP connection whose every byte the test decides. Blocking, with a deadline on each step; not for several threads.
 public final class RawConnection {
@@ -122,8 +123,18 @@ public final class RawConnection {
     }
 }
 
-/// A port of the loopback address that nobody has now.
+/// A port of the loopback address that nobody has now, and that this process was not given before: the kernel may name
+/// one again as soon as it is let go, and two servers of one test would get it.
 public func freePort() throws -> Int {
+    while true {
+        let port = try vacantPort()
+        if givenPorts.withLock({ $0.insert(port).inserted }) { return port }
+    }
+}
+
+private let givenPorts = Mutex<Set<Int>>([])
+
+private func vacantPort() throws -> Int {
     let raw = socket(AF_INET, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)
     guard raw >= 0 else { throw RawConnection.Failure.system(errno) }
     defer { close(raw) }
