@@ -112,6 +112,24 @@ struct SmallServerTests {
         }
     }
 
+    @Test("a worker that stood still takes no connect for dropped that has come about meanwhile")
+    func stoodStill() throws {
+        let upstream = try ScriptedUpstream.saying("well")
+        try proxying(site(upstream)) { proxy throws in
+            #expect(try proxy.get().text == "well")
+            let clients = try (0..<400).map { _ in try proxy.client() }
+            for (number, client) in clients.enumerated() {
+                try client.send(get)
+                if number % 100 == 99 { proxy.look { _ in System.sleep(milliseconds: 150) } }
+            }
+            for client in clients {
+                #expect(try client.response().text == "well")
+                client.close()
+            }
+            #expect(proxy.tally.upstreamRedials.current == 0)
+        }
+    }
+
     /// Takes every place of the queue of a server that is not open yet.
     private func fill(_ small: SmallServer) throws -> [Peer] {
         var peers: [Peer] = []

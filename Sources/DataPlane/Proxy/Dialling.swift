@@ -112,6 +112,8 @@ extension Worker {
         guard loop.now < connections[upstream].connectDue else {
             return exchangeTimedOut(index, waitingFor: .upstream)
         }
+        // A worker that stood still, or has more events than it takes at once, finds the deadline before the event.
+        guard !Socket.hasConnected(connections[upstream].socket) else { return upstreamReady(upstream, [.writable]) }
         guard stallTime(upstream) != nil else {
             leaveWindow(index, .stalled)
             return setConnectDeadline(upstream, index)
@@ -173,7 +175,12 @@ extension Worker {
         roomy.removeAll(keepingCapacity: true)
         for number in numbers {
             let upstream = endpoints[Int(number)].firstStalled
-            if upstream != Connection.nobody, hasRoom(number) { redial(upstream, .roomy) }
+            guard upstream != Connection.nobody, hasRoom(number) else { continue }
+            if Socket.hasConnected(connections[upstream].socket) {
+                upstreamReady(upstream, [.writable])
+            } else {
+                redial(upstream, .roomy)
+            }
         }
     }
 

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -153,6 +154,11 @@ int kl_local_address(int fd, struct kl_address *address) {
     if (getsockname(fd, (struct sockaddr *)&storage, &length) < 0) return -errno;
     kl_address_decode(&storage, address);
     return 0;
+}
+
+int kl_has_connected(int fd) {
+    struct pollfd one = {.fd = fd, .events = POLLOUT};
+    return poll(&one, 1, 0) > 0;
 }
 
 int kl_take_error(int fd) {

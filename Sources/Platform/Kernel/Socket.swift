@@ -111,6 +111,9 @@ public enum Socket {
         return .failed(-result)
     }
 
+    /// Whether a connect has ended, well or not, though its event may be yet to come.
+    public static func hasConnected(_ socket: CInt) -> Bool { kl_has_connected(socket) > 0 }
+
     /// The error that waits on a socket, 0 for none; tells how a connect ended.
     public static func takeError(_ socket: CInt) -> CInt { -kl_take_error(socket) }
 

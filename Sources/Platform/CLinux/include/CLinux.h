@@ -43,6 +43,8 @@ int kl_accept(int fd, struct kl_address *peer);
 int kl_connect(int fd, const struct kl_address *address);
 int kl_local_address(int fd, struct kl_address *address);
 int kl_take_error(int fd);
+/// 1 where a connect has ended, well or not; 0 while it is under way.
+int kl_has_connected(int fd);
 int kl_set_nodelay(int fd);
 int kl_set_nonblocking(int fd);
 int kl_set_linger_reset(int fd);
