@@ -1,6 +1,7 @@
 import Balancing
 import Contract
 import Kernel
+import Synchronization
 import Telemetry
 import TestKit
 import Testing
@@ -29,6 +30,24 @@ struct HoldingChangeTests {
             client.close()
         }
         #expect(other.acceptedCount == 0 && mine.acceptedCount == 0)
+    }
+
+    @Test("connections to an endpoint that goes end by a reset, and keep no port from its successor's")
+    func ports() throws {
+        let wasReset = Atomic(false)
+        let old = try ScriptedUpstream { peer, _ in
+            guard try peer.request() != nil else { return }
+            try peer.send(ok("old"))
+            _ = try peer.readToEnd()
+            wasReset.store(peer.wasReset, ordering: .relaxed)
+        }
+        try proxying(holding([old.endpoint])) { proxy throws in
+            #expect(try proxy.get().text == "old")
+            proxy.adopt(holding([]))
+            try waitUntil("its connection has ended") { old.openCount == 0 }
+            let isReset = wasReset.load(ordering: .relaxed)
+            #expect(isReset)
+        }
     }
 
     @Test("from a pool with a plan to one without, and back, and to one with a sticky cookie")

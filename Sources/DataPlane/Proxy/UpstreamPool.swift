@@ -74,11 +74,16 @@ extension Worker {
         tally.endpoints.subtract(.idle, of: connection.endpoint)
     }
 
-    /// Endpoints that left the configuration keep no idle connections.
+    /// Endpoints that left the configuration keep no idle connections. They end by a reset: after a FIN each would keep
+    /// a port of ours for a minute, and whoever comes next at the same address would be dialled ever more slowly, until
+    /// no port is left. Nothing is under way on them that a reset could destroy.
     func closePooled(notIn view: RouteView) {
         for number in endpoints.indices where endpoints[number].firstPooled != Connection.nobody {
             guard !view.contains(EndpointID(number: UInt32(number))) else { continue }
-            while let index = takePooled(UInt32(number)) { closeUpstream(index, wasPooled: false) }
+            while let index = takePooled(UInt32(number)) {
+                Socket.setReset(connections[index].socket)
+                closeUpstream(index, wasPooled: false)
+            }
         }
     }
 
