@@ -21,8 +21,8 @@ test: build  ## everything: unit, tidy, and the release programs against a Docke
 sweep:       ## new simulated days for SWEEP seconds, thousands of them
 	KONTAINERS_PLANE=data KONTAINERS_SWEEP=$(SWEEP) swift test --scratch-path .build-data --filter SimulationTests
 
-bench: build ## one worker beside nginx, HAProxy, Envoy, Caddy and Traefik; writes Tests/Benchmarks/Results
-	scripts/install.sh bench && python3 Tests/Benchmarks/bench.py
+bench: build ## one worker beside nginx, HAProxy, Envoy, Caddy and Traefik, then UDP; writes Tests/Benchmarks/Results
+	scripts/install.sh bench && python3 Tests/Benchmarks/bench.py && python3 Tests/Benchmarks/udp.py
 
 bench-deploy: build ## what deploys lose, beside Traefik, Caddy and nginx; a Docker engine of its own, 6 minutes, root
 	scripts/install.sh bench-deploy && python3 Tests/Benchmarks/deploy.py
