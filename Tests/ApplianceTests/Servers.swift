@@ -104,4 +104,12 @@ extension Server {
         let arguments = ["--server", "--port", "\(port)", "--bind", "127.0.0.1"]
         return try await Server(port: port, folder: folder, "iperf3", arguments).listening()
     }
+
+    /// Speaks TLS, and sends each line back turned round.
+    static func turning(_ certificate: MadeCertificate) async throws -> Server {
+        let (port, folder) = (try freePort(), try TemporaryFolder("turning"))
+        let arguments = ["s_server", "-accept", "127.0.0.1:\(port)", "-quiet", "-rev"]
+        let identity = ["-cert", certificate.certificate, "-key", certificate.key]
+        return try await Server(port: port, folder: folder, "openssl", arguments + identity).listening()
+    }
 }

@@ -131,6 +131,31 @@ extension ApplianceTests {
             await upstream.stop()
         }
 
+        @Test("TLS is put on towards an endpoint, and one with another name gets nothing", .timeLimit(.minutes(1)))
+        func origination() async throws {
+            let made = try TemporaryFolder("certificates")
+            let site = try await MadeCertificate.make(["inside.test"], in: made)
+            let server = try await Server.turning(site)
+            let (right, wrong) = (try freePort(), try freePort())
+            var wanted = Appliance.Wanted()
+            wanted.listeners = [listener("right", right), listener("wrong", wrong)]
+            wanted.rules = [("right", "inside.test"), ("wrong", "other.test")].map { name, asked in
+                "{ name: \(name), listener: \(name), upstreamTLS: { serverName: \(asked), "
+                    + "authorities: \(site.certificate) }, endpoints: [\"\(server.address)\"] }"
+            }
+            try await withAppliance(wanted) { appliance in
+                let client = try RawConnection(port: right)
+                try client.send("hello\n")
+                #expect(String(decoding: try client.receive(), as: UTF8.self).hasPrefix("olleh"))
+                let other = try RawConnection(port: wrong)
+                try? other.send("hello\n")
+                // Closed, or reset because of what nobody read.
+                #expect((try? other.receive()) ?? [] == [])
+                try await appliance.logged("\"rule\":\"wrong\"", "\"reason\":\"connect failed\"")
+            }
+            await server.stop()
+        }
+
         @Test("DNS over UDP and TCP on one port loses nothing", .timeLimit(.minutes(1)))
         func dns() async throws {
             let server = try await Server.dns()
