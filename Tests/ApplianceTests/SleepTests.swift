@@ -61,7 +61,7 @@ extension ApplianceTests {
                     "create", "--name", "app", "--env", "NAME=app", "--entrypoint", "/bin/sh", "--label",
                     Self.labels[0], "--label", Self.labels[1], "--label", Self.labels[2], "--label", Self.labels[3],
                     DockerEngine.webImage, "-c", "sleep 4; exec /bin/sh /bin/serve")
-                try await appliance.logged("revision published", "rules=1")
+                try await appliance.logged("edge: serving", "rules=1")
                 let began = ContinuousClock.now
                 let answer = try appliance.get(host: "app.test", fields: ["Accept: text/html"], within: .seconds(20))
                 #expect(answer.status == 503 && began.duration(to: .now) < .seconds(4), "\(answer)")

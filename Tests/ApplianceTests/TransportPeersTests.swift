@@ -144,9 +144,12 @@ extension ApplianceTests {
                     + "authorities: \(site.certificate) }, endpoints: [\"\(server.address)\"] }"
             }
             try await withAppliance(wanted) { appliance in
-                let client = try RawConnection(port: right)
-                try client.send("hello\n")
-                #expect(String(decoding: try client.receive(), as: UTF8.self).hasPrefix("olleh"))
+                // The server has one client at a time.
+                do {
+                    let client = try RawConnection(port: right)
+                    try client.send("hello\n")
+                    #expect(String(decoding: try client.receive(), as: UTF8.self).hasPrefix("olleh"))
+                }
                 let other = try RawConnection(port: wrong)
                 try? other.send("hello\n")
                 // Closed, or reset because of what nobody read.
