@@ -125,6 +125,8 @@ if !dataPlaneAlone {
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
     ]
     let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
     let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -138,6 +140,8 @@ if !dataPlaneAlone {
     let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
     let x509: Target.Dependency = .product(name: "X509", package: "swift-certificates")
     let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+    let sqlite: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+    let jwt: Target.Dependency = .product(name: "JWTKit", package: "jwt-kit")
     let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
     targets +=
@@ -160,6 +164,8 @@ if !dataPlaneAlone {
             "Management", on: .ControlPlane,
             uses: ["Contract", "Telemetry", hummingbird, hummingbirdCore, httpTypes, logging, nio],
             testedWith: [httpClient, nioPosix, nioHTTP])
+        + module("Store", on: .ControlPlane, uses: ["KontainersConfiguration", sqlite])
+        + module("Accounts", on: .ControlPlane, uses: ["Store", "Passwords", crypto, jwt])
         + module("Supervision", on: .ControlPlane, uses: ["Contract", "KontainersConfiguration", "Kernel", logging])
 
     targets += [

@@ -35,6 +35,19 @@ struct PasswordHashTests {
     }
 }
 
+@Suite("Hashes that are made")
+struct PasswordMakingTests {
+    @Test("are yescrypt, each with another salt, and match their password alone")
+    func made() throws {
+        let password = Array("correct horse".utf8)
+        let (one, other) = (try #require(PasswordHash.make(password)), try #require(PasswordHash.make(password)))
+        #expect(one.starts(with: "$y$".utf8) && one != other)
+        #expect(PasswordHash.matches(password, one) && PasswordHash.matches(password, other))
+        #expect(!PasswordHash.matches(password + [0x21], one))
+        #expect(PasswordHash.make([0x61, 0]) == nil)
+    }
+}
+
 @Suite("Digests under a key")
 struct KeyedDigestTests {
     @Test("are those of the reference")

@@ -24,3 +24,20 @@ int kc_password_matches(const char *password, const char *hash) {
     free(data);
     return matches;
 }
+
+int kc_password_make(const char *password, char *hash, int capacity) {
+    struct crypt_data *data = calloc(1, sizeof *data);
+    if (data == NULL) return -1;
+    char salt[CRYPT_GENSALT_OUTPUT_SIZE];
+    int outcome = -1;
+    if (crypt_gensalt_rn("$y$", 0, NULL, 0, salt, sizeof salt) != NULL) {
+        const char *made = crypt_r(password, salt, data);
+        if (made != NULL && made[0] == '$' && strlen(made) < (size_t)capacity) {
+            memcpy(hash, made, strlen(made) + 1);
+            outcome = 0;
+        }
+    }
+    explicit_bzero(data, sizeof *data);
+    free(data);
+    return outcome;
+}
