@@ -157,14 +157,17 @@ if !dataPlaneAlone {
         + module(
             "Reconciliation", on: .ControlPlane,
             uses: [
-                "Contract", "KontainersConfiguration", "Docker", "Certificates", "Kernel", "Telemetry", logging,
-                lifecycle, nio, nioPosix,
+                "Contract", "KontainersConfiguration", "Docker", "Certificates", "Store", "Kernel", "Telemetry",
+                logging, lifecycle, nio, nioPosix,
             ])
         + module(
             "Management", on: .ControlPlane,
-            uses: ["Contract", "Telemetry", hummingbird, hummingbirdCore, httpTypes, logging, nio],
+            uses: [
+                "Contract", "Telemetry", "KontainersConfiguration", "Store", "Accounts", "Reconciliation", sqlite,
+                hummingbird, hummingbirdCore, httpTypes, logging, nio, crypto,
+            ],
             testedWith: [httpClient, nioPosix, nioHTTP])
-        + module("Store", on: .ControlPlane, uses: ["KontainersConfiguration", sqlite])
+        + module("Store", on: .ControlPlane, uses: ["Contract", "KontainersConfiguration", sqlite])
         + module("Accounts", on: .ControlPlane, uses: ["Store", "Passwords", crypto, jwt])
         + module("Supervision", on: .ControlPlane, uses: ["Contract", "KontainersConfiguration", "Kernel", logging])
 
@@ -173,7 +176,7 @@ if !dataPlaneAlone {
             name: "kontainers",
             dependencies: [
                 "KontainersConfiguration", "Docker", "Reconciliation", "Certificates", "Management", "Supervision",
-                "Contract", "Kernel",
+                "Store", "Accounts", "Contract", "Kernel",
                 arguments, logging, lifecycle, signals, httpClient, nio, nioHTTP,
             ],
             path: "Sources/kontainers", swiftSettings: house),

@@ -22,7 +22,11 @@ struct ControlSocketTests {
     private final class Orders: Sendable {
         let all = Mutex<[String]>([])
 
-        var desk: EndpointDesk {
+        var interface: Interface {
+            Interface(EndpointOperations(desk).all, accounts: nil, logger: ControlSocketTests.quiet)
+        }
+
+        private var desk: EndpointDesk {
             EndpointDesk(
                 list: { rule in
                     if rule == "nobody" { return .failure(.init(.unknown, "found no rule")) }
@@ -54,7 +58,7 @@ struct ControlSocketTests {
         let folder = try TemporaryFolder("control")
         let path = folder("control.sock")
         let orders = Orders()
-        var socket = ControlSocket(path: path, desk: orders.desk, logger: quiet)
+        var socket = ControlSocket(path: path, interface: orders.interface, logger: quiet)
         change(&socket)
         let ready = socket.ready
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -84,19 +88,19 @@ struct ControlSocketTests {
         return (response.status.code, text, response.headers.first(name: "content-type"))
     }
 
-    private static let one = "/api/v1/endpoints/docker%3Asite/web-1"
+    private static let one = "/api/endpoints/docker%3Asite/web-1"
 
     @Test("the list says what is not known as null, and can be of one rule")
     func list() async throws {
         try await Self.serving { path, _ in
-            let all = try await Self.ask(path, "GET", "/api/v1/endpoints")
+            let all = try await Self.ask(path, "GET", "/api/endpoints")
             #expect(all.status == 200 && all.type == "application/json")
             let list = try JSONDecoder().decode(EndpointList.self, from: Data(all.text.utf8))
             #expect(list.endpoints.map(\.rule) == ["docker:site", "mine"] && list.endpoints[0] == Self.reading)
             #expect(all.text.contains("\"ownWeight\":null"))
-            let some = try await Self.ask(path, "GET", "/api/v1/endpoints?rule=docker%3Asite").text
+            let some = try await Self.ask(path, "GET", "/api/endpoints?rule=docker%3Asite").text
             #expect(some.contains("docker:site") && !some.contains("mine"))
-            let none = try await Self.ask(path, "GET", "/api/v1/endpoints?rule=nobody")
+            let none = try await Self.ask(path, "GET", "/api/endpoints?rule=nobody")
             #expect(none.status == 404 && none.type == "application/problem+json")
         }
     }
@@ -106,10 +110,10 @@ struct ControlSocketTests {
         try await Self.serving { path, orders in
             let drained = try await Self.ask(path, "PATCH", Self.one, body: "{\"drained\":true}")
             #expect(drained.status == 200 && drained.text.contains("\"serving\":1"))
-            let target = "/api/v1/endpoints/a%2Fb/%5B%3A%3A1%5D%3A80"
+            let target = "/api/endpoints/a%2Fb/%5B%3A%3A1%5D%3A80"
             _ = try await Self.ask(
                 path, "PATCH", target, body: "{\"weight\":null}", type: "application/merge-patch+json")
-            let alone = try await Self.ask(path, "PATCH", "/api/v1/endpoints/alone/x", body: "{\"weight\":5}")
+            let alone = try await Self.ask(path, "PATCH", "/api/endpoints/alone/x", body: "{\"weight\":5}")
             #expect(alone.status == 202)
             #expect(
                 orders.all.withLock { $0 } == [
@@ -123,10 +127,10 @@ struct ControlSocketTests {
     @Test("what the desk refuses is a problem with its status")
     func refusals() async throws {
         try await Self.serving { path, _ in
-            let unknown = try await Self.ask(path, "PATCH", "/api/v1/endpoints/unknown/x", body: "{\"drained\":true}")
+            let unknown = try await Self.ask(path, "PATCH", "/api/endpoints/unknown/x", body: "{\"drained\":true}")
             #expect(unknown.status == 404 && unknown.type == "application/problem+json")
             #expect(unknown.text.contains("found no rule \\\"unknown\\\""))
-            let late = try await Self.ask(path, "PATCH", "/api/v1/endpoints/late/x", body: "{\"drained\":true}")
+            let late = try await Self.ask(path, "PATCH", "/api/endpoints/late/x", body: "{\"drained\":true}")
             #expect(late.status == 503)
         }
     }
@@ -135,8 +139,8 @@ struct ControlSocketTests {
     func places() async throws {
         try await Self.serving { path, orders in
             for (method, target, status) in [
-                ("GET", "/api/v1/endpoint", 404), ("DELETE", "/api/v1/endpoints", 405), ("GET", Self.one, 405),
-                ("PATCH", "/api/v1/endpoints/a/b/c", 404), ("GET", "/../../etc/passwd", 404),
+                ("GET", "/api/endpoint", 404), ("DELETE", "/api/endpoints", 405), ("GET", Self.one, 405),
+                ("PATCH", "/api/endpoints/a/b/c", 404), ("GET", "/../../etc/passwd", 404),
             ] as [(String, String, UInt)] {
                 let answer = try await Self.ask(path, method, target, body: method == "PATCH" ? "{}" : nil)
                 #expect(answer.status == status, "\(method) \(target): \(answer)")
@@ -146,7 +150,7 @@ struct ControlSocketTests {
             for name in ["%zz", "a%2", "%", "%ff", "%c3%28"] {
                 let answer = try await Self.raw(
                     path,
-                    "PATCH /api/v1/endpoints/\(name)/b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+                    "PATCH /api/endpoints/\(name)/b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
                         + "Content-Length: 16\r\n\r\n{\"drained\":true}", within: .seconds(20))
                 #expect(answer?.hasPrefix("HTTP/1.1 400") == true, "\(name): \(answer ?? "nothing")")
             }
@@ -212,7 +216,7 @@ struct ControlSocketTests {
                 #expect(answer?.isEmpty == true || answer?.hasPrefix("HTTP/1.1 400") == true, "\(attack.prefix(60))")
             }
             #expect(orders.all.withLock { $0 }.isEmpty)
-            #expect(try await Self.ask(path, "GET", "/api/v1/endpoints").status == 200)
+            #expect(try await Self.ask(path, "GET", "/api/endpoints").status == 200)
         }
     }
 
@@ -231,7 +235,7 @@ struct ControlSocketTests {
                 }
                 // The life of a connection is short here, and a machine may be busier than that.
                 try await eventually("others to be served") {
-                    try await Self.ask(path, "GET", "/api/v1/endpoints").status == 200
+                    try await Self.ask(path, "GET", "/api/endpoints").status == 200
                 }
                 for try await answer in group { #expect(answer != nil) }
             }
@@ -246,7 +250,7 @@ struct ControlSocketTests {
         }) { path, _ in
             try await withThrowingTaskGroup(of: String?.self) { group in
                 for _ in 0..<40 { group.addTask { try await Self.raw(path, "", within: .seconds(20)) } }
-                #expect(try await Self.ask(path, "GET", "/api/v1/endpoints").status == 200)
+                #expect(try await Self.ask(path, "GET", "/api/endpoints").status == 200)
                 for try await answer in group { #expect(answer != nil) }
             }
         }
@@ -270,13 +274,13 @@ struct ControlSocketTests {
             let left = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
                 .bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
             try await left.close()
-            let socket = ControlSocket(path: path, desk: Orders().desk, logger: Self.quiet)
+            let socket = ControlSocket(path: path, interface: Orders().interface, logger: Self.quiet)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { await socket.run() }
                 for await _ in socket.ready { break }
                 let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
                 #expect(mode == 0o600)
-                #expect(try await Self.ask(path, "GET", "/api/v1/endpoints").status == 200)
+                #expect(try await Self.ask(path, "GET", "/api/endpoints").status == 200)
                 group.cancelAll()
             }
         }
@@ -285,10 +289,12 @@ struct ControlSocketTests {
     @Test("a path that is too long for a socket ends the attempt, and a file in the way is not removed")
     func paths() async throws {
         let folder = try TemporaryFolder("control")
-        await ControlSocket(path: folder(String(repeating: "x", count: 108)), desk: Orders().desk, logger: Self.quiet)
-            .run()
+        await ControlSocket(
+            path: folder(String(repeating: "x", count: 108)), interface: Orders().interface, logger: Self.quiet
+        )
+        .run()
         let path = try folder.write("control.sock", "mine")
-        let socket = ControlSocket(path: path, desk: Orders().desk, logger: Self.quiet)
+        let socket = ControlSocket(path: path, interface: Orders().interface, logger: Self.quiet)
         let running = Task { await socket.run() }
         try await Task.sleep(for: .milliseconds(300))
         running.cancel()

@@ -3,6 +3,7 @@ import Logging
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import Reconciliation
 import Testing
 
 @testable import Management
@@ -11,9 +12,18 @@ import Testing
 struct ManagementServerTests {
     private static let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
+    private static var interface: Interface {
+        let facts = SystemOperations.Facts(
+            version: "1.2.3", started: 0, hostname: "host", processors: 2, read: { MetricsPageTests.readings })
+        let reconciler = Reconciler(parser: { _, _ in ([], []) }, logger: quiet) { _ in }
+        return Interface(
+            SystemOperations(facts, reconciler: reconciler, keeper: nil, reconcile: {}).all, accounts: nil,
+            logger: quiet)
+    }
+
     /// Runs `body` with the base of the server's URLs.
     private static func serving(_ body: @Sendable (String) async throws -> Void) async throws {
-        let server = ManagementServer(address: "127.0.0.1:0", logger: quiet) { MetricsPageTests.readings }
+        let server = ManagementServer(address: "127.0.0.1:0", interface: interface, logger: quiet)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await server.run() }
             for await port in server.ports {
@@ -82,7 +92,7 @@ struct ManagementServerTests {
         let other = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .bind(host: "127.0.0.1", port: 0).get()
         let port = try #require(other.localAddress?.port)
-        let server = ManagementServer(address: "127.0.0.1:\(port)", logger: Self.quiet) { MetricsPageTests.readings }
+        let server = ManagementServer(address: "127.0.0.1:\(port)", interface: Self.interface, logger: Self.quiet)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await server.run() }
             try await Task.sleep(for: .milliseconds(200))

@@ -26,7 +26,7 @@ struct OverrideKeeperTests {
             }
             var kept = OverrideFile(path: self.folder("overrides.json"))
             change(&kept)
-            var patience = OverrideKeeper.Patience()
+            var patience = Delivery.Patience()
             patience.edges = .milliseconds(50)
             patience.start = publishes ? .seconds(20) : .milliseconds(20)
             keeper = OverrideKeeper(

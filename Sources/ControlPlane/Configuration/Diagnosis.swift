@@ -32,6 +32,8 @@ public enum Place: Equatable, Hashable, Sendable, Codable, CustomStringConvertib
     case file(path: String, line: Int, column: Int)
     case label(container: String, key: String)
     case container(String)
+    /// A JSON pointer (RFC 6901) into a rule of the store; empty for the whole of it.
+    case field(rule: String, pointer: String)
     case appliance
 
     public var description: String {
@@ -39,6 +41,8 @@ public enum Place: Equatable, Hashable, Sendable, Codable, CustomStringConvertib
         case .file(let path, let line, let column): "\(path):\(line):\(column)"
         case .label(let container, let key): "container \(container), label \(key)"
         case .container(let name): "container \(name)"
+        case .field(let rule, ""): "rule \(rule)"
+        case .field(let rule, let pointer): "rule \(rule), field \(pointer)"
         case .appliance: "appliance"
         }
     }

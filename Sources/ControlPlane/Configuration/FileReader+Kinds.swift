@@ -26,6 +26,7 @@ extension FileReader {
             }
             return .http
         case .tcp, .udp:
+            guard expectation.needsListener else { return kind }
             guard !fields.guesses.contains("listeners") else { return nil }
             reader.report(
                 "no-listener", at: fields.position, subject: fields.subject,

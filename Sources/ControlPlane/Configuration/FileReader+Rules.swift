@@ -34,7 +34,7 @@ extension FileReader {
         }
     }
 
-    private mutating func readRule(_ fields: Fields) -> RuleDeclaration? {
+    mutating func readRule(_ fields: Fields) -> RuleDeclaration? {
         let name = reader.text("name", of: fields)
         let hosts = reader.texts("hosts", of: fields)
         let sni = reader.texts("sni", of: fields)
@@ -89,7 +89,8 @@ extension FileReader {
 
     /// Only a rule that answers every request itself needs nowhere to pass it on to.
     private mutating func requireEndpoints(_ fields: Fields) {
-        guard !fields.has("endpoints"), !fields.guesses.contains("endpoints"), !fields.has("redirect"),
+        guard expectation.needsEndpoints, !fields.has("endpoints"), !fields.guesses.contains("endpoints"),
+            !fields.has("redirect"),
             !fields.has("maintenance"), let field = Schema.rule.field(spelled: "endpoints")
         else { return }
         reader.report(
@@ -126,7 +127,7 @@ extension FileReader {
             return
         case "auto":
             rule.tls = .auto
-            for host in rule.hosts where host != "*" {
+            for host in rule.hosts where host != "*" && expectation.knowsCertificates {
                 guard !certificateFacts.values.contains(where: { $0?.covers(host) == true }) else { continue }
                 report(
                     "not-served-yet",

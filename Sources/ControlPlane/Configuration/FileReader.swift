@@ -16,6 +16,18 @@ struct FileReader {
     /// Every certificate that is named; `nil` when it cannot be read.
     var certificateFacts: [String: CertificateFacts?] = [:]
 
+    /// What is known of a rule beside what is written in it.
+    struct Expectation {
+        /// Where its traffic goes is not said elsewhere.
+        var needsEndpoints = true
+        /// Where it comes from is not said elsewhere.
+        var needsListener = true
+        /// Which names the certificates have.
+        var knowsCertificates = true
+    }
+
+    var expectation = Expectation()
+
     init(path: String, now: Date) {
         self.path = path
         self.now = now

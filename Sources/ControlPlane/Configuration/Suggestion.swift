@@ -20,7 +20,7 @@ public enum Suggestion {
     }
 
     /// `did you mean "x"?` or, when nothing is near, the words that are known.
-    static func question(_ word: String, among known: [String], calling kind: String) -> String {
+    public static func question(_ word: String, among known: [String], calling kind: String) -> String {
         if let near = nearest(to: word, among: known) { return "did you mean \"\(near)\"?" }
         return "wanted \(kind): " + known.joined(separator: ", ")
     }

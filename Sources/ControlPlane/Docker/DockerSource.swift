@@ -127,6 +127,9 @@ public actor DockerSource {
         }
     }
 
+    /// Lists the containers again, though nothing says that they changed.
+    public func askAgain() { wantAll() }
+
     private func wantAll() {
         ledger.wantAll()
         bell?.yield()

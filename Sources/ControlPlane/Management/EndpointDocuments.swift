@@ -91,7 +91,7 @@ public struct EndpointReading: Equatable, Sendable, Codable {
     }
 }
 
-/// Answers `GET /api/v1/endpoints`.
+/// Answers `GET /api/endpoints`.
 public struct EndpointList: Equatable, Sendable, Codable {
     /// The newest one.
     public var revision: UInt64
@@ -107,7 +107,7 @@ public struct EndpointList: Equatable, Sendable, Codable {
     }
 }
 
-/// Answers `PATCH /api/v1/endpoints/{rule}/{endpoint}`.
+/// Answers `PATCH /api/endpoints/{rule}/{endpoint}`.
 public struct EndpointChanged: Equatable, Sendable, Codable {
     /// The first one that has the change.
     public var revision: UInt64

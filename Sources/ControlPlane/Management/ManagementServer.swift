@@ -1,32 +1,31 @@
-import HTTPTypes
 import Hummingbird
+import HummingbirdCore
 public import Logging
 import NIOCore
 
-/// Serves people and their tools: the page of metrics, and whether all is well. Traffic does not depend on it: an
-/// address that cannot be had is told and tried again.
+/// Serves the interface to people and their tools. Traffic does not depend on it: an address that cannot be had is told
+/// and tried again.
 public struct ManagementServer: Sendable {
-    public typealias Read = @Sendable () async -> Readings
-
     /// Between two attempts to have the address.
     static let retryInterval = Duration.seconds(5)
     /// A connection without a request is closed after this long.
     static let idleLimit = TimeAmount.seconds(60)
-    private static let asked: [HTTPRequest.Method] = [.get, .head]
+    /// Open at a time; the next waits for its turn.
+    static let connectionLimit = 2_000
+    private static let heads = HTTP1Channel.Configuration.DecoderConfiguration(
+        maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 32 << 10, maxHeaderFieldCount: 100)
 
     private let address: String
-    private let read: Read
+    private let interface: Interface
     private let logger: Logger
     /// Yields the port at each start.
     public let ports: AsyncStream<Int>
     private let portsOutput: AsyncStream<Int>.Continuation
 
-    /// - Parameters:
-    ///   - address: `IPv4:port` or `[IPv6]:port`.
-    ///   - read: asked once for each page.
-    public init(address: String, logger: Logger, read: @escaping Read) {
+    /// - Parameter address: `IPv4:port` or `[IPv6]:port`.
+    public init(address: String, interface: Interface, logger: Logger) {
         self.address = address
-        self.read = read
+        self.interface = interface
         self.logger = logger
         (ports, portsOutput) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
@@ -61,34 +60,18 @@ public struct ManagementServer: Sendable {
         var quiet = logger
         quiet.logLevel = .critical
         let application = Application(
-            router: router(), server: .http1(configuration: .init(idleTimeout: Self.idleLimit)),
-            configuration: .init(address: .hostname(host, port: port)),
+            responder: InterfaceResponder(interface: interface, door: .network),
+            server: .http1(
+                configuration: .init(idleTimeout: Self.idleLimit, httpDecoderConfiguration: Self.heads)),
+            configuration: .init(
+                address: .hostname(host, port: port),
+                availableConnectionsDelegate: .maximum(Self.connectionLimit, logger: quiet)),
             onServerRunning: { channel in
                 let bound = channel.localAddress?.port ?? port
                 logger.info("the management plane is served", metadata: ["address": "\(host):\(bound)"])
                 portsOutput.yield(bound)
             }, logger: quiet)
         try await application.run()
-    }
-
-    private func router() -> Router<BasicRequestContext> {
-        let router = Router(options: .autoGenerateHeadEndpoints)
-        router.add(middleware: ProblemMiddleware(places: ["/health": Self.asked, "/metrics": Self.asked]))
-        router.get("/metrics") { request, _ in
-            let form = Exposition.Form(accept: request.headers[.accept])
-            return Self.response(MetricsPage.render(await read(), as: form), form.contentType)
-        }
-        router.get("/health") { _, _ in
-            let isUp = await read().isEdgeUp
-            return Self.response("{\"control\":true,\"edge\":\(isUp)}\n", "application/json")
-        }
-        return router
-    }
-
-    private static func response(_ text: String, _ contentType: String) -> Response {
-        Response(
-            status: .ok, headers: [.contentType: contentType, .cacheControl: "no-store"],
-            body: .init(byteBuffer: ByteBuffer(string: text)))
     }
 
     private struct BadAddress: Error, CustomStringConvertible {

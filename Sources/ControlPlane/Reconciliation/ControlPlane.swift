@@ -4,6 +4,7 @@ import Kernel
 public import KontainersConfiguration
 public import Logging
 public import ServiceLifecycle
+import Store
 
 /// The control plane as one service: sources on one side, edges and the supervisor on the other, the reconciler
 /// between.
@@ -52,8 +53,11 @@ public struct ControlPlane: Service {
         public let link: LinkServer
         public let reconciler: Reconciler
         public let feeds: EngineFeeds
+        public let files: FileSource
         public let sleep: SleepWatch
         public let overrides: OverrideKeeper
+        /// `nil` when there is no folder to keep anything in.
+        public let keeper: StoreKeeper?
         /// Control's own folder; `nil` when there is none.
         public let folder: String?
         /// As it was when control started.
@@ -106,6 +110,7 @@ public struct ControlPlane: Service {
         let sleep = SleepWatch(feeds: feeds, link: link, logger: logger)
         let overrides = OverrideKeeper(folder: folder, reconciler: reconciler, link: link, logger: logger)
         await overrides.load()
+        let keeper = try await openedStore(folder, first.configuration, reconciler, link, files)
 
         @Sendable func take(_ news: FileSource.News) async {
             let stale = LastGood.needsRestart(
@@ -113,6 +118,7 @@ public struct ControlPlane: Service {
             await reconciler.take(
                 news.configuration, diagnoses: news.diagnoses + stale, certificates: news.certificates)
             await feeds.follow(news.configuration.dockerEndpoints)
+            await keeper?.follow(news.configuration)
         }
         await take(first)
 
@@ -126,6 +132,7 @@ public struct ControlPlane: Service {
                 group.addTask { for await known in resolver.changes { await reconciler.take(known) } }
                 group.addTask { for await listeners in reconciler.listeners { await line.listen(listeners) } }
                 group.addTask { for await told in line.diagnoses { await reconciler.take(listenerDiagnoses: told) } }
+                group.addTask { await keeper?.run() }
                 group.addTask { await sleep.run(reconciler.sleepPlans) }
                 group.addTask { for await told in sleep.diagnoses { await reconciler.take(sleepDiagnoses: told) } }
                 group.addTask { await serve(link, line) }
@@ -133,9 +140,9 @@ public struct ControlPlane: Service {
                 group.addTask {
                     await manage(
                         Instruments(
-                            link: link, reconciler: reconciler, feeds: feeds, sleep: sleep, overrides: overrides,
-                            folder: folder,
-                            configuration: first.configuration))
+                            link: link, reconciler: reconciler, feeds: feeds, files: files, sleep: sleep,
+                            overrides: overrides,
+                            keeper: keeper, folder: folder, configuration: first.configuration))
                 }
                 group.addTask {
                     try? await Task.sleep(for: Self.patience)
@@ -177,6 +184,20 @@ public struct ControlPlane: Service {
             guard !Task.isCancelled else { return }
             logger.error("the supervisor cannot be spoken to", metadata: ["reason": "\(error)"])
         }
+    }
+
+    /// What people made over the interface. A store that cannot be read ends control: to go on without would take its
+    /// rules out of service, which the edge does not while nobody tells it anything.
+    private func openedStore(
+        _ folder: String?, _ configuration: ApplianceConfiguration, _ reconciler: Reconciler, _ link: LinkServer,
+        _ files: FileSource
+    ) async throws -> StoreKeeper? {
+        guard let folder else { return nil }
+        let keeper = StoreKeeper(
+            store: try Store(path: folder + "/" + Store.fileName), configuration: configuration,
+            reconciler: reconciler, link: link, files: files, logger: logger)
+        try await keeper.load()
+        return keeper
     }
 
     private func keptFolder() -> String? {

@@ -1,6 +1,7 @@
 import Contract
 import Docker
 public import KontainersConfiguration
+import Store
 
 /// All sources merged, linted and resolved: one pure step from ``Sources`` to what the edge needs, and what is to be
 /// told to people. It remembers what it read of each container, which name each pool has, and which rules lost their
@@ -91,7 +92,8 @@ public struct DesiredState {
         outcome.diagnoses += sources.listenerDiagnoses + sources.sleepDiagnoses
         outcome.content.certificates = sources.certificates.map(\.certificate).sorted { $0.name < $1.name }
 
-        var candidates = fileCandidates(sources, &outcome)
+        var candidates = sources.file.rules.map { candidate($0.name, $0, sources, &outcome) }
+        candidates += storedCandidates(sources, &outcome)
         candidates += containerCandidates(sources, isMoved: isMoved, now, &outcome)
         let leftBehind = lingeringCandidates()
         let grants = grants(candidates, lingering: leftBehind, sources.file, &outcome.diagnoses)
@@ -118,23 +120,29 @@ public struct DesiredState {
         return outcome
     }
 
-    // MARK: - The file's rules
+    // MARK: - The rules of the file and the store
 
-    private mutating func fileCandidates(_ sources: Sources, _ outcome: inout Outcome) -> [Candidate] {
-        var candidates: [Candidate] = []
-        for declaration in sources.file.rules {
-            let members: [Member]
-            switch declaration.target {
-            case .addresses(let addresses):
-                members = addresses.enumerated().flatMap { index, address in
-                    staticMembers(address, at: index, declaration, sources, &outcome)
-                }
-            case .container(let wanted, _, _):
-                members = namedContainer(wanted, declaration, sources, &outcome)
+    private mutating func storedCandidates(_ sources: Sources, _ outcome: inout Outcome) -> [Candidate] {
+        sources.stored.compactMap { stored in
+            outcome.diagnoses += stored.diagnoses
+            return stored.declaration.map {
+                candidate(StoredRule.name(stored.rule.name), $0, sources, &outcome)
             }
-            candidates.append(Candidate(declaration.name, declaration, members))
         }
-        return candidates
+    }
+
+    private mutating func candidate(
+        _ name: String, _ declaration: RuleDeclaration, _ sources: Sources, _ outcome: inout Outcome
+    ) -> Candidate {
+        let members: [Member]
+        switch declaration.target {
+        case .addresses(let addresses):
+            members = addresses.enumerated().flatMap { index, address in
+                staticMembers(address, at: index, declaration, sources, &outcome)
+            }
+        case .container(let wanted, _, _): members = namedContainer(wanted, declaration, sources, &outcome)
+        }
+        return Candidate(name, declaration, members)
     }
 
     private func staticMembers(

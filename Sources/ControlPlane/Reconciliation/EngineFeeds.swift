@@ -53,6 +53,11 @@ public actor EngineFeeds {
         }
     }
 
+    /// Lists the containers of all engines again.
+    public func askAgain() async {
+        for source in sources.values { await source.askAgain() }
+    }
+
     /// How one engine is doing.
     public struct EngineReading: Sendable {
         /// Its address as it is configured.

@@ -35,6 +35,8 @@ public actor FileSource {
     private var news: News?
     private var lastGood: [String: LoadedCertificate] = [:]
     private var signatures: [String: FileSignature] = [:]
+    /// Certificates that others than the file name.
+    private var others: [ApplianceConfiguration.CertificateFile] = []
 
     /// A file that is being written is left alone for so long after each write.
     private static let settling = Duration.milliseconds(30)
@@ -95,9 +97,16 @@ public actor FileSource {
 
     // MARK: - Certificates
 
+    /// Reads these certificates too, and watches their files.
+    func follow(_ others: [ApplianceConfiguration.CertificateFile]) async {
+        guard others != self.others else { return }
+        self.others = others
+        if news != nil { await readAgain() }
+    }
+
     private func certificates(of configuration: ApplianceConfiguration) async -> [LoadedCertificate] {
         var certificates: [LoadedCertificate] = []
-        for file in configuration.certificates {
+        for file in configuration.certificates + others {
             switch await Self.apart(loadCertificate, file) {
             case .good(let certificate):
                 lastGood[file.name] = certificate
@@ -108,7 +117,7 @@ public actor FileSource {
                 if let last = lastGood[file.name] { certificates.append(last) }
             }
         }
-        let names = Set(configuration.certificates.map(\.name))
+        let names = Set((configuration.certificates + others).map(\.name))
         lastGood = lastGood.filter { names.contains($0.key) }
         return certificates
     }
@@ -125,7 +134,7 @@ public actor FileSource {
 
     private func watchedFiles(_ configuration: ApplianceConfiguration?) -> Set<String> {
         var files: Set<String> = [path]
-        for certificate in configuration?.certificates ?? [] {
+        for certificate in (configuration?.certificates ?? []) + others {
             files.insert(certificate.certificatePath)
             files.insert(certificate.keyPath)
         }

@@ -34,27 +34,14 @@ public actor OverrideKeeper {
         public var serving: Int
     }
 
-    /// How long a command waits.
-    public struct Patience: Sendable {
-        /// For the first revision of a control that has just started.
-        public var start = Duration.seconds(5)
-        /// For the edges.
-        public var edges = Duration.seconds(5)
-
-        public init() {}
-    }
-
     private struct Key: Hashable {
         var rule: String
         var endpoint: String
     }
 
-    private static let pace = Duration.milliseconds(2)
-
     private let file: OverrideFile?
     private let reconciler: Reconciler
-    private let link: LinkServer
-    private let patience: Patience
+    private let delivery: Delivery
     private let logger: Logger
     private var overrides = Overrides()
     private var serial: UInt64 = 0
@@ -64,21 +51,19 @@ public actor OverrideKeeper {
     private var revisions: [Key: UInt64] = [:]
 
     /// - Parameter folder: where to keep them; `nil`: commands are refused, since nothing could be kept.
-    public init(
-        folder: String?, reconciler: Reconciler, link: LinkServer, patience: Patience = Patience(), logger: Logger
-    ) {
+    public init(folder: String?, reconciler: Reconciler, link: LinkServer, logger: Logger) {
         self.init(
             file: folder.map { OverrideFile(path: $0 + "/overrides.json") }, reconciler: reconciler, link: link,
-            patience: patience, logger: logger)
+            logger: logger)
     }
 
     init(
-        file: OverrideFile?, reconciler: Reconciler, link: LinkServer, patience: Patience = Patience(), logger: Logger
+        file: OverrideFile?, reconciler: Reconciler, link: LinkServer, patience: Delivery.Patience = .init(),
+        logger: Logger
     ) {
         self.file = file
         self.reconciler = reconciler
-        self.link = link
-        self.patience = patience
+        delivery = Delivery(reconciler: reconciler, link: link, patience: patience)
         self.logger = logger
     }
 
@@ -128,11 +113,11 @@ public actor OverrideKeeper {
                 "weight": "\(overrides[match.rule, match.key]?.weight.map(String.init) ?? "own")",
             ])
         await reconciler.take(overrides, serial: serial)
-        guard let revision = await published(serial) else {
+        guard let revision = await delivery.found({ await reconciler.revision(with: serial) }) else {
             throw OverrideFault(.early, "the change is kept, and not published yet", "look at control's log")
         }
         revisions[key] = revision
-        let (edges, serving) = await served(revision)
+        let (edges, serving) = await delivery.served(revision)
         let entries = await reconciler.roster?.entries ?? []
         return Outcome(
             entries: entries.filter { entry in
@@ -235,35 +220,9 @@ public actor OverrideKeeper {
     // MARK: - Waiting
 
     private func roster() async throws(OverrideFault) -> Roster {
-        let limit = ContinuousClock.now + patience.start
-        while true {
-            if let roster = await reconciler.roster { return roster }
-            guard ContinuousClock.now < limit, !Task.isCancelled else {
-                throw OverrideFault(
-                    .early, "control has just started and publishes nothing yet", "try again in a moment")
-            }
-            try? await Task.sleep(for: Self.pace)
+        guard let roster = await delivery.found({ await reconciler.roster }) else {
+            throw OverrideFault(.early, "control has just started and publishes nothing yet", "try again in a moment")
         }
-    }
-
-    private func published(_ serial: UInt64) async -> UInt64? {
-        let limit = ContinuousClock.now + patience.start
-        while true {
-            if let revision = await reconciler.revision(with: serial) { return revision }
-            guard ContinuousClock.now < limit, !Task.isCancelled else { return nil }
-            try? await Task.sleep(for: Self.pace)
-        }
-    }
-
-    private func served(_ revision: UInt64) async -> (edges: Int, serving: Int) {
-        let limit = ContinuousClock.now + patience.edges
-        while true {
-            let reports = await link.reports
-            let serving = reports.count { $0.serves(revision, of: reconciler.epoch) }
-            if serving == reports.count || ContinuousClock.now >= limit || Task.isCancelled {
-                return (reports.count, serving)
-            }
-            try? await Task.sleep(for: Self.pace)
-        }
+        return roster
     }
 }

@@ -26,6 +26,9 @@ public actor Reconciler {
     private var overridesSerial: UInt64 = 0
     /// Of the overrides that the newest desired state has.
     private var computedSerial: UInt64 = 0
+    private var stored: [StoredRule] = []
+    private var storedSerial: UInt64 = 0
+    private var computedStoredSerial: UInt64 = 0
     private var candidates: [DesiredState.Candidate] = []
     private var poolNames: [String: String] = [:]
     public private(set) var revision: UInt64 = 0
@@ -129,10 +132,43 @@ public actor Reconciler {
         schedule()
     }
 
+    /// The rules of the store. Of two, those with the higher serial hold, in whichever order they come.
+    public func take(stored: [StoredRule], serial: UInt64) {
+        guard serial > storedSerial else { return }
+        self.stored = stored
+        storedSerial = serial
+        schedule()
+    }
+
+    /// The first published revision known to have the store's rules of this serial; `nil` while none has.
+    public func revision(withStored serial: UInt64) -> UInt64? {
+        published != nil && computedStoredSerial >= serial ? revision : nil
+    }
+
     /// The first published revision known to have the overrides of this serial; `nil` while none has.
     public func revision(with serial: UInt64) -> UInt64? {
         published != nil && computedSerial >= serial ? revision : nil
     }
+
+    /// A rule as some source asked for it.
+    public struct Declared: Sendable {
+        public var name: String
+        public var declaration: RuleDeclaration
+        /// Names of the containers that declare it.
+        public var containers: [String]
+    }
+
+    /// The rules of all sources, as the newest desired state has them.
+    public var declared: [Declared] {
+        candidates.map { candidate in
+            Declared(
+                name: candidate.name, declaration: candidate.declaration,
+                containers: candidate.members.filter { $0.container != nil }.map(\.name))
+        }
+    }
+
+    /// What the edges are to serve; `nil` before the first revision.
+    public var snapshot: Snapshot? { published?.numbered(revision, epoch: epoch) }
 
     /// Which endpoints there are; `nil` before the first revision. Linear in their number.
     public var roster: Roster? {
@@ -172,8 +208,9 @@ public actor Reconciler {
         guard var sources else { return }
         let began = ContinuousClock.now
         computations += 1
-        let serial = overridesSerial
+        let (serial, storedSerial) = (overridesSerial, storedSerial)
         sources.overrides = overrides
+        sources.stored = stored
         sources.engines = sources.file.dockerEndpoints.compactMap { engines[$0.text] }
         sources.routes = localRoutes()
         let outcome = desired.compute(sources, now: .now)
@@ -191,7 +228,7 @@ public actor Reconciler {
         }
         (candidates, poolNames) = (outcome.candidates, outcome.poolNames)
         if outcome.content != published { await publish(outcome.content, computing: began.duration(to: .now)) }
-        computedSerial = serial
+        (computedSerial, computedStoredSerial) = (serial, storedSerial)
         // Behind the rules: whoever gets to a port that is open should meet them.
         if outcome.content.listeners != wantedListeners {
             wantedListeners = outcome.content.listeners

@@ -6,6 +6,8 @@ public import KontainersConfiguration
 public struct Sources: Sendable {
     public var file: ApplianceConfiguration
     public var fileDiagnoses: [Diagnosis]
+    /// The store's rules that are enabled, by name.
+    public var stored: [StoredRule] = []
     /// Certificates whose files could be read and are fit to serve, or were when they were last read.
     public var certificates: [LoadedCertificate]
     /// What the names in static endpoints stand for. A name that is not in here has not been asked for yet.

@@ -85,12 +85,7 @@ public struct Difference: Equatable, Sendable, Codable {
         }
         let names = Set((old ?? [:]).keys).union((new ?? [:]).keys).sorted()
         return names.flatMap { name in
-            between(old?[name], new?[name], at: path + "/" + pointerPart(name))
+            between(old?[name], new?[name], at: path + "/" + JSONPointer.part(name))
         }
-    }
-
-    /// RFC 6901 §3.
-    private static func pointerPart(_ name: String) -> String {
-        name.replacing("~", with: "~0").replacing("/", with: "~1")
     }
 }

@@ -59,6 +59,20 @@ extension Store {
         }
     }
 
+    /// What ``apply(_:by:source:expecting:confirmWithin:at:)`` would make. Nothing is kept.
+    public func preview(_ changes: [Change], at now: Milliseconds = .now) async throws -> [RevisionChange] {
+        try await database.writeWithoutTransaction { database in
+            var made: [RevisionChange] = []
+            try database.inTransaction {
+                made =
+                    try Self.write(
+                        changes, by: .control, source: "preview", confirmWithin: nil, at: now, database)?.changes ?? []
+                return .rollback
+            }
+            return made
+        }
+    }
+
     static func write(
         _ changes: [Change], by author: Author, source: String, confirmWithin: Milliseconds?, at now: Milliseconds,
         _ database: Database

@@ -54,7 +54,8 @@ struct Control: AsyncParsableCommand {
                 services: [
                     .init(
                         service: ControlPlane(
-                            plan, readers: readers, rereads: rereads, logger: logger, manage: Self.serve(logger)),
+                            plan, readers: readers, rereads: rereads, logger: logger,
+                            manage: { [logger] in await ManagementPlane($0, logger: logger).run() }),
                         successTerminationBehavior: .gracefullyShutdownGroup)
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet(logger)))
@@ -63,16 +64,6 @@ struct Control: AsyncParsableCommand {
         } catch let fault as ControlPlane.NoConfiguration {
             logger.critical("the configuration cannot be read", metadata: ["reason": "\(fault)"])
             throw ExitCode(1)
-        }
-    }
-
-    /// What control serves to people: the management plane, and commands.
-    private static func serve(_ logger: Logger) -> ControlPlane.Manage {
-        { instruments in
-            await withDiscardingTaskGroup { group in
-                group.addTask { await Metrics.serve(instruments, logger) }
-                group.addTask { await EndpointReadings.serve(instruments, logger) }
-            }
         }
     }
 

@@ -36,7 +36,7 @@ struct ApplianceOptions: ParsableArguments {
     }
 
     private static func socket(in folder: String) -> String {
-        URL(filePath: folder).standardizedFileURL.path + "/control/" + EndpointReadings.socketName
+        URL(filePath: folder).standardizedFileURL.path + "/control/" + ManagementPlane.socketName
     }
 }
 
@@ -59,11 +59,11 @@ struct ControlClient: Sendable {
 
     func list(rule: String? = nil) async throws -> EndpointList {
         let query = rule.map { "?rule=\(PercentText.encoded($0))" } ?? ""
-        return try await call(.GET, "/api/v1/endpoints\(query)")
+        return try await call(.GET, "/api/endpoints\(query)")
     }
 
     func change(_ rule: String, _ endpoint: String, _ patch: EndpointPatch) async throws -> EndpointChanged {
-        let target = "/api/v1/endpoints/\(PercentText.encoded(rule))/\(PercentText.encoded(endpoint))"
+        let target = "/api/endpoints/\(PercentText.encoded(rule))/\(PercentText.encoded(endpoint))"
         return try await call(.PATCH, target, body: JSONEncoder().encode(patch))
     }
 

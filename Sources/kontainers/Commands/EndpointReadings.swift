@@ -1,22 +1,13 @@
 import Contract
 import Docker
-import Logging
 import Management
 import Reconciliation
 
 /// Joins the interface for endpoints to the rules, and to what the edges say.
 enum EndpointReadings {
-    static let socketName = "control.sock"
-
-    /// Serves commands until its task is cancelled.
-    static func serve(_ instruments: ControlPlane.Instruments, _ logger: Logger) async {
-        guard let folder = instruments.folder else {
-            logger.error("commands cannot be taken: there is no folder for the control socket")
-            return
-        }
-        let desk = EndpointDesk(
+    static func desk(_ instruments: ControlPlane.Instruments) -> EndpointDesk {
+        EndpointDesk(
             list: { await list(instruments, rule: $0) }, change: { await change(instruments, $0, $1, $2) })
-        await ControlSocket(path: folder + "/" + socketName, desk: desk, logger: logger).run()
     }
 
     private static func list(

@@ -1,18 +1,11 @@
 import Kernel
 import KontainersConfiguration
-import Logging
 import Management
 import Reconciliation
 
 /// Joins the management plane to what it tells of.
 enum Metrics {
-    static func serve(_ instruments: ControlPlane.Instruments, _ logger: Logger) async {
-        let address = instruments.configuration.management
-        guard address != "off" else { return }
-        await ManagementServer(address: address, logger: logger) { await readings(instruments) }.run()
-    }
-
-    private static func readings(_ instruments: ControlPlane.Instruments) async -> Readings {
+    static func readings(_ instruments: ControlPlane.Instruments) async -> Readings {
         let standing = await instruments.link.standing
         var readings = Readings()
         readings.edges = standing.edges.compactMap { report in

@@ -1,0 +1,89 @@
+import Accounts
+import FoundationEssentials
+import Kernel
+import KontainersConfiguration
+import Logging
+import Management
+import Reconciliation
+import Store
+
+/// What control serves to people and programs: one interface, at the management address and at this machine's socket.
+struct ManagementPlane: Sendable {
+    static let socketName = "control.sock"
+
+    private let instruments: ControlPlane.Instruments
+    private let logger: Logger
+
+    init(_ instruments: ControlPlane.Instruments, logger: Logger) {
+        self.instruments = instruments
+        self.logger = logger
+    }
+
+    /// Until its task is cancelled.
+    func run() async {
+        var accounts: AccountDesk?
+        if let keeper = instruments.keeper {
+            do {
+                accounts = try await AccountDesk(store: keeper.store, folder: instruments.folder)
+            } catch {
+                logger.critical("nobody can sign in: the accounts cannot be read", metadata: ["reason": "\(error)"])
+            }
+        }
+        let interface = Interface(operations(accounts), accounts: accounts, logger: logger)
+        if let accounts { await printSetup(accounts) }
+        await withDiscardingTaskGroup { group in
+            let address = instruments.configuration.management
+            if address != "off" {
+                group.addTask {
+                    await ManagementServer(address: address, interface: interface, logger: logger).run()
+                }
+            }
+            guard let folder = instruments.folder else {
+                logger.error("commands cannot be taken: there is no folder for the control socket")
+                return
+            }
+            group.addTask {
+                await ControlSocket(path: folder + "/" + Self.socketName, interface: interface, logger: logger).run()
+            }
+        }
+    }
+
+    private func operations(_ accounts: AccountDesk?) -> [Management.Operation] {
+        let instruments = instruments
+        let facts = SystemOperations.Facts(
+            version: Version.current, started: .now, hostname: ProcessInfo.processInfo.hostName,
+            processors: System.coreCount, read: { await Metrics.readings(instruments) })
+        var operations = SystemOperations(
+            facts, reconciler: instruments.reconciler, keeper: instruments.keeper,
+            reconcile: {
+                await instruments.files.readAgain()
+                await instruments.feeds.askAgain()
+            }
+        ).all
+        operations += EndpointOperations(EndpointReadings.desk(instruments)).all
+        if let keeper = instruments.keeper {
+            operations += RuleOperations(keeper: keeper, reconciler: instruments.reconciler).all
+            operations += RevisionOperations(keeper: keeper).all
+        }
+        if let accounts {
+            let store = accounts.store
+            operations +=
+                AuthOperations(accounts) { (try? await store.settings()["registration"]) == .boolean(true) }.all
+            operations += UserOperations(accounts).all
+            operations += [SetupOperation.make(accounts, address: instruments.configuration.management)]
+        }
+        return DocumentOperations.described(operations, version: Version.current)
+    }
+
+    private func printSetup(_ accounts: AccountDesk) async {
+        do {
+            guard let secret = try await accounts.makeSetup() else { return }
+            let address = instruments.configuration.management
+            logger.notice(
+                "nobody can sign in yet: make the first administrator by this link, within the hour",
+                metadata: ["link": "\(SetupOperation.link(secret, address: address))"])
+        } catch {
+            logger.error("the setup link cannot be made", metadata: ["reason": "\(error)"])
+        }
+    }
+}
