@@ -163,7 +163,8 @@ if !dataPlaneAlone {
         + module(
             "Management", on: .ControlPlane,
             uses: [
-                "Contract", "Telemetry", "KontainersConfiguration", "Store", "Accounts", "Reconciliation", sqlite,
+                "Contract", "Routing", "Telemetry", "KontainersConfiguration", "Certificates", "Store", "Accounts",
+                "Reconciliation", sqlite,
                 hummingbird, hummingbirdCore, httpTypes, logging, nio, crypto,
             ],
             testedWith: [httpClient, nioPosix, nioHTTP])

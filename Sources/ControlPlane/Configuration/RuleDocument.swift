@@ -10,11 +10,14 @@ public struct RuleDocument: Equatable, Sendable {
         public var value: JSONValue
         /// A JSON pointer (RFC 6901) into the program's document.
         public var pointer: String
+        /// Of a list whose items stand in several places.
+        public var itemPointers: [String]?
 
-        public init(_ name: String, _ value: JSONValue, at pointer: String) {
+        public init(_ name: String, _ value: JSONValue, at pointer: String, items itemPointers: [String]? = nil) {
             self.name = name
             self.value = value
             self.pointer = pointer
+            self.itemPointers = itemPointers
         }
     }
 
@@ -78,7 +81,11 @@ public struct RuleDocumentReader: Sendable {
         var pairs = [Self.pair("name", .text("rule"), "/name", &pointers)]
         pairs.append(Self.pair("kind", .text(document.kind.rawValue), "/protocol", &pointers))
         for field in document.fields where field.value != .null {
-            pairs.append(Self.pair(field.name, field.value, field.pointer, &pointers))
+            var pair = Self.pair(field.name, field.value, field.pointer, &pointers)
+            if let places = field.itemPointers, case .list(let items) = field.value {
+                pair.value.content = .list(zip(items, places).map { Self.written($0, $1, &pointers) })
+            }
+            pairs.append(pair)
         }
         let written = Written(position: Position(line: 0, column: 1), content: .mapping(pairs))
         var reader = FileReader(path: "", now: Date())

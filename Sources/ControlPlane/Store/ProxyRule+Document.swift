@@ -5,13 +5,7 @@ public import KontainersConfiguration
 extension ProxyRule {
     public var document: RuleDocument {
         var document = RuleDocument(name: name, kind: kind)
-        let names = [sourceHost, domain ?? ""].filter { !$0.isEmpty } + (hosts ?? [])
-        if !names.isEmpty, !(kind == .tcp && names == ["*"]) {
-            var seen: Set<String> = []
-            let list = names.filter { seen.insert($0).inserted }.map(JSONValue.text)
-            let pointer = sourceHost.isEmpty ? (domain == nil ? "/hosts" : "/domain") : "/sourceHost"
-            document.fields.append(.init(kind == .tcp ? "sni" : "hosts", .list(list), at: pointer))
-        }
+        document.fields += hostFields
         if kind == .http, sourcePath != "/" {
             document.fields.append(.init("path", .text(sourcePath), at: "/sourcePath"))
         }
@@ -30,6 +24,20 @@ extension ProxyRule {
         document.listenPort = advancedConfig?["listen"]?.integer
         if sslCertPath != nil, sslKeyPath != nil { document.certificate = "store:" + name }
         return document
+    }
+
+    /// One list in the grammar, three fields here.
+    private var hostFields: [RuleDocument.Field] {
+        var named = [(sourceHost, "/sourceHost"), (domain ?? "", "/domain")].filter { !$0.0.isEmpty }
+        named += (hosts ?? []).enumerated().map { ($0.element, "/hosts/\($0.offset)") }
+        var seen: Set<String> = []
+        named = named.filter { seen.insert($0.0).inserted }
+        // Of connections, every name and none is the same.
+        guard !named.isEmpty, !(kind == .tcp && named.map(\.0) == ["*"]) else { return [] }
+        return [
+            .init(
+                kind == .tcp ? "sni" : "hosts", .list(named.map { .text($0.0) }), at: named[0].1, items: named.map(\.1))
+        ]
     }
 
     var kind: RuleDeclaration.Kind {

@@ -1,23 +1,60 @@
 import Contract
 
+/// Which rules were considered for a request, why each lost, and what came of it.
+public struct Explanation: Equatable, Sendable {
+    public struct Considered: Equatable, Sendable {
+        public var rule: String
+        /// Of the rule, as it writes them.
+        public var host: String
+        public var path: String
+        public var isWinner: Bool
+        /// A sentence's end: "serves", "lost, …".
+        public var reason: String
+    }
+
+    /// Host and path in the form in which they are compared; `nil` where it did not come to that.
+    public var compared: (host: String, path: String)?
+    /// In the order of the decision: more specific hosts first.
+    public var considered: [Considered]
+    public var match: RouteMatch
+    /// The rule's name.
+    public var winner: String?
+    /// A sentence's end: "rule "site" serves it", "404, …".
+    public var answer: String
+
+    public static func == (left: Explanation, right: Explanation) -> Bool {
+        left.compared?.host == right.compared?.host && left.compared?.path == right.compared?.path
+            && left.considered == right.considered && left.match == right.match && left.answer == right.answer
+    }
+}
+
 extension RouteTable {
     /// Which rules were considered for a request and why each lost, in sentences for people; the last line is the
-    /// answer. The same code decides as on the path of a request. Not for that path: it allocates, and looks at every
-    /// rule.
+    /// answer.
+    public func explain(host: String, path: String, listener: String, secure: Bool) -> [String] {
+        let explanation = explanation(host: host, path: path, listener: listener, secure: secure)
+        var lines = [
+            "asked: host \"\(host)\", path \"\(path)\", listener \"\(listener)\", \(secure ? "with" : "without") TLS"
+        ]
+        if let read = explanation.compared { lines.append("compared: host \"\(read.host)\", path \"\(read.path)\"") }
+        lines += explanation.considered.map {
+            "rule \"\($0.rule)\" (host \($0.host), path \($0.path)): \($0.reason)"
+        }
+        lines.append("answer: \(explanation.answer)")
+        return lines
+    }
+
+    /// The same code decides as on the path of a request. Not for that path: it allocates, and looks at every rule.
     ///
     /// - Parameter listener: the listener's name. One that no rule and nobody else ever named serves only rules of
     ///   every listener.
-    public func explain(host: String, path: String, listener: String, secure: Bool) -> [String] {
+    public func explanation(host: String, path: String, listener: String, secure: Bool) -> Explanation {
         let (hostBytes, pathBytes) = (Array(host.utf8), Array(path.utf8))
         var log = MatchLog()
         let match = view.match(
             host: hostBytes.span, path: pathBytes.span, listener: listeners[listener] ?? -1, secure: secure,
             watched: &log)
         let names = Dictionary(uniqueKeysWithValues: rules.map { ($0.id, $0.source.name) })
-        var lines = [
-            "asked: host \"\(host)\", path \"\(path)\", listener \"\(listener)\", \(secure ? "with" : "without") TLS"
-        ]
-        if let read = log.read { lines.append("compared: host \"\(read.host)\", path \"\(read.path)\"") }
         let winner = log.steps.first { step in
             switch match {
             case .route(let id): step.route == id && step.verdict == .serves
@@ -25,35 +62,37 @@ extension RouteTable {
             case .none, .badPath, .badHost: false
             }
         }
-        for step in log.steps {
-            let reason = step.reason(against: winner, named: winner.flatMap { names[$0.route] } ?? "", on: listener)
-            lines.append("rule \"\(names[step.route] ?? "")\" (host \(step.host), path \(step.path)): \(reason)")
+        let name = winner.flatMap { names[$0.route] }
+        var considered = log.steps.map { step in
+            Explanation.Considered(
+                rule: names[step.route] ?? "", host: step.host, path: step.path,
+                isWinner: step.route == winner?.route && step.rank == winner?.rank && step.path == winner?.path,
+                reason: step.reason(against: winner, named: name ?? "", on: listener))
         }
-        lines += unreached(in: log)
-        let name = winner.flatMap { names[$0.route] } ?? ""
+        considered += unreached(in: log)
         let answer =
             switch match {
-            case .route: "rule \"\(name)\" serves it"
-            case .redirectToTLS: "rule \"\(name)\" redirects it to https"
+            case .route: "rule \"\(name ?? "")\" serves it"
+            case .redirectToTLS: "rule \"\(name ?? "")\" redirects it to https"
             case .none where log.read == nil: "404, the host is longer than \(HostLimits.nameBytes) bytes"
             case .none: "404, no rule serves this host and path here"
             case .badPath: "400, the path climbs above the root, is badly encoded, or does not start with \"/\""
             case .badHost: "400, the host is not a name, an IPv4 address or an IPv6 address in brackets"
             }
-        lines.append("answer: \(answer)")
-        return lines
+        return Explanation(compared: log.read, considered: considered, match: match, winner: name, answer: answer)
     }
 
     /// Rules at the places the request came by that are in no chain, since others leave them nothing.
-    private func unreached(in log: MatchLog) -> [String] {
+    private func unreached(in log: MatchLog) -> [Explanation.Considered] {
         var considered: [MatchLog.Place: Set<RouteID>] = [:]
         for step in log.steps { considered[step.place, default: []].insert(step.route) }
         return rules.flatMap { rule in
-            rule.places.indices.compactMap { index -> String? in
+            rule.places.indices.compactMap { index -> Explanation.Considered? in
                 let place = MatchLog.Place(host: rule.hostPattern(at: index), path: rule.pathText)
                 guard let others = considered[place], !others.contains(rule.id) else { return nil }
-                return "rule \"\(rule.source.name)\" (host \(place.host), path \(place.path)): never reached, "
-                    + "rules that come before it by name serve the same"
+                return Explanation.Considered(
+                    rule: rule.source.name, host: place.host, path: place.path, isWinner: false,
+                    reason: "never reached, rules that come before it by name serve the same")
             }
         }
     }

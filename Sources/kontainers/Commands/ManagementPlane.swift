@@ -53,26 +53,13 @@ struct ManagementPlane: Sendable {
         let facts = SystemOperations.Facts(
             version: Version.current, started: .now, hostname: ProcessInfo.processInfo.hostName,
             processors: System.coreCount, read: { await Metrics.readings(instruments) })
-        var operations = SystemOperations(
-            facts, reconciler: instruments.reconciler, keeper: instruments.keeper,
+        return InterfaceParts(
+            facts: facts, reconciler: instruments.reconciler, endpoints: EndpointReadings.desk(instruments),
             reconcile: {
                 await instruments.files.readAgain()
                 await instruments.feeds.askAgain()
-            }
-        ).all
-        operations += EndpointOperations(EndpointReadings.desk(instruments)).all
-        if let keeper = instruments.keeper {
-            operations += RuleOperations(keeper: keeper, reconciler: instruments.reconciler).all
-            operations += RevisionOperations(keeper: keeper).all
-        }
-        if let accounts {
-            let store = accounts.store
-            operations +=
-                AuthOperations(accounts) { (try? await store.settings()["registration"]) == .boolean(true) }.all
-            operations += UserOperations(accounts).all
-            operations += [SetupOperation.make(accounts, address: instruments.configuration.management)]
-        }
-        return DocumentOperations.described(operations, version: Version.current)
+            }, address: instruments.configuration.management, keeper: instruments.keeper, accounts: accounts
+        ).operations
     }
 
     private func printSetup(_ accounts: AccountDesk) async {
