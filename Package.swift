@@ -125,6 +125,7 @@ if !dataPlaneAlone {
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
     ]
@@ -135,6 +136,11 @@ if !dataPlaneAlone {
     let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
     let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
     let nioHTTP: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+    let webSocket: Target.Dependency = .product(name: "NIOWebSocket", package: "swift-nio")
+    let nioHTTPTypes: [Target.Dependency] = [
+        .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+        .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
+    ]
     let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
     let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
     let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
@@ -165,9 +171,9 @@ if !dataPlaneAlone {
             uses: [
                 "Contract", "Routing", "Telemetry", "KontainersConfiguration", "Certificates", "Store", "Accounts",
                 "Reconciliation", sqlite,
-                hummingbird, hummingbirdCore, httpTypes, logging, nio, crypto,
-            ],
-            testedWith: [httpClient, nioPosix, nioHTTP])
+                hummingbird, hummingbirdCore, httpTypes, logging, nio, nioHTTP, webSocket, crypto,
+            ] + nioHTTPTypes,
+            testedWith: [httpClient, nioPosix])
         + module("Store", on: .ControlPlane, uses: ["Contract", "KontainersConfiguration", sqlite])
         + module("Accounts", on: .ControlPlane, uses: ["Store", "Passwords", crypto, jwt])
         + module("Supervision", on: .ControlPlane, uses: ["Contract", "KontainersConfiguration", "Kernel", logging])

@@ -37,7 +37,8 @@ struct OpenAPITests {
         _ = try await fixture.signIn(.admin)
         _ = await fixture.ask(.post, "/api/proxy/rules", InterfaceFixture.rule("a"))
         for operation in fixture.operations where operation.method == .get && operation.names.isEmpty {
-            if operation.access == .session { continue }
+            // Without an outcome: what an upgrade leads to is no answer.
+            if operation.access == .session || operation.outcomes.isEmpty { continue }
             let reply = await fixture.ask(.get, operation.path)
             guard let outcome = operation.outcomes.first(where: { $0.status.code == reply.status }) else {
                 Issue.record("\(operation.id): \(reply.status) is not told of")

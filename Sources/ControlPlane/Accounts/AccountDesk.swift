@@ -109,6 +109,22 @@ public final class AccountDesk: Sendable {
             scopes: Set(found.token.scopes.compactMap(Scope.init)))
     }
 
+    /// Whether whoever was let in may still be here: the session or token is there, and the user has the role it had.
+    public func isAlive(_ principal: Principal, at now: Milliseconds = .now) -> Bool {
+        known.withLock { known in
+            switch principal.way {
+            case .socket: return true
+            case .session(let id):
+                guard let live = known.sessions[id], live.expires > now else { return false }
+            case .token(let id):
+                guard let token = known.tokens.values.first(where: { $0.id == id }),
+                    token.expires.map({ $0 > now }) ?? true
+                else { return false }
+            }
+            return known.users[principal.id].map { !$0.isDisabled && $0.role == principal.role } ?? false
+        }
+    }
+
     // MARK: - Signing in
 
     public func logIn(

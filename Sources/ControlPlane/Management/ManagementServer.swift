@@ -1,3 +1,4 @@
+public import Accounts
 import Hummingbird
 import HummingbirdCore
 public import Logging
@@ -17,13 +18,20 @@ public struct ManagementServer: Sendable {
 
     private let address: String
     private let interface: Interface
+    private let hub: EventHub?
+    private let accounts: AccountDesk?
     private let logger: Logger
     /// Yields the port at each start.
     public let ports: AsyncStream<Int>
     private let portsOutput: AsyncStream<Int>.Continuation
 
     /// - Parameter address: `IPv4:port` or `[IPv6]:port`.
-    public init(address: String, interface: Interface, logger: Logger) {
+    /// - Parameter hub: what `/api/events` tells of, to whom `accounts` know; without either there are no events.
+    public init(
+        address: String, interface: Interface, hub: EventHub? = nil, accounts: AccountDesk? = nil, logger: Logger
+    ) {
+        self.hub = hub
+        self.accounts = accounts
         self.address = address
         self.interface = interface
         self.logger = logger
@@ -61,8 +69,8 @@ public struct ManagementServer: Sendable {
         quiet.logLevel = .critical
         let application = Application(
             responder: InterfaceResponder(interface: interface, door: .network),
-            server: .http1(
-                configuration: .init(idleTimeout: Self.idleLimit, httpDecoderConfiguration: Self.heads)),
+            server: EventChannel.builder(
+                .init(idle: Self.idleLimit, decoder: Self.heads), hub: hub, accounts: accounts, logger: logger),
             configuration: .init(
                 address: .hostname(host, port: port),
                 availableConnectionsDelegate: .maximum(Self.connectionLimit, logger: quiet)),

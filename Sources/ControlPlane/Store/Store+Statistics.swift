@@ -21,7 +21,7 @@ public enum HistoryStep: Int, Sendable, CaseIterable {
     case hour = 3_600
 
     /// Seconds that its readings are kept.
-    var lifetime: Int64 {
+    public var lifetime: Int64 {
         switch self {
         case .tenSeconds: 3_600
         case .minute: 86_400

@@ -21,21 +21,25 @@ struct ManagementPlane: Sendable {
 
     /// Until its task is cancelled.
     func run() async {
-        var accounts: AccountDesk?
-        if let keeper = instruments.keeper {
-            do {
-                accounts = try await AccountDesk(store: keeper.store, folder: instruments.folder)
-            } catch {
-                logger.critical("nobody can sign in: the accounts cannot be read", metadata: ["reason": "\(error)"])
-            }
-        }
+        let accounts = await openedAccounts()
         let interface = Interface(operations(accounts), accounts: accounts, logger: logger)
         if let accounts { await printSetup(accounts) }
+        let hub = EventHub()
+        let instruments = instruments
+        let traffic: @Sendable () async -> TrafficCounts = { await Metrics.traffic(instruments) }
+        let sources = EventSources(
+            hub: hub, keeper: instruments.keeper, endpoints: EndpointReadings.desk(instruments), traffic: traffic)
         await withDiscardingTaskGroup { group in
+            group.addTask { await sources.run() }
+            if let keeper = instruments.keeper {
+                group.addTask { await TrafficRecorder(store: keeper.store, read: traffic, logger: logger).run() }
+            }
             let address = instruments.configuration.management
             if address != "off" {
                 group.addTask {
-                    await ManagementServer(address: address, interface: interface, logger: logger).run()
+                    await ManagementServer(
+                        address: address, interface: interface, hub: hub, accounts: accounts, logger: logger
+                    ).run()
                 }
             }
             guard let folder = instruments.folder else {
@@ -45,6 +49,16 @@ struct ManagementPlane: Sendable {
             group.addTask {
                 await ControlSocket(path: folder + "/" + Self.socketName, interface: interface, logger: logger).run()
             }
+        }
+    }
+
+    private func openedAccounts() async -> AccountDesk? {
+        guard let keeper = instruments.keeper else { return nil }
+        do {
+            return try await AccountDesk(store: keeper.store, folder: instruments.folder)
+        } catch {
+            logger.critical("nobody can sign in: the accounts cannot be read", metadata: ["reason": "\(error)"])
+            return nil
         }
     }
 

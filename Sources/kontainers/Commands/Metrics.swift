@@ -34,4 +34,10 @@ enum Metrics {
         readings.control.processorMilliseconds = usage.processorMilliseconds
         return readings
     }
+
+    /// What went through since the edges started.
+    static func traffic(_ instruments: ControlPlane.Instruments) async -> TrafficCounts {
+        let standing = await instruments.link.standing
+        return TrafficCounts(standing.edges.map(\.tallies), rules: standing.rules)
+    }
 }

@@ -34,10 +34,11 @@ public struct InterfaceParts: Sendable {
         var operations =
             SystemOperations(facts, reconciler: reconciler, keeper: keeper, reconcile: reconcile).all
             + EndpointOperations(endpoints).all
-            + [ExplainOperation.make(reconciler: reconciler, desk: endpoints)]
+            + [ExplainOperation.make(reconciler: reconciler, desk: endpoints), EventOperation.make()]
         if let keeper {
             operations += RuleOperations(keeper: keeper, reconciler: reconciler).all
             operations += RevisionOperations(keeper: keeper).all
+            operations.append(StatisticsOperation.make(keeper.store))
         }
         if let accounts {
             let store = accounts.store

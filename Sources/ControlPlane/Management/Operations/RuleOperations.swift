@@ -13,11 +13,11 @@ public struct RuleOperations: Sendable {
     let reconciler: Reconciler
 
     static let listLimit = 10_000
-    private static let path = "/api/proxy/rules"
+    static let path = "/api/proxy/rules"
     private static let one = path + "/{id}"
     static let dryRun = Operation.Parameter(
         "dry-run", .choice(["true", "false"]), says: "true: nothing is changed; answers what would be.")
-    private static let confirm = Operation.Parameter(
+    static let confirm = Operation.Parameter(
         "confirm-within", .integer(5...86_400), says: "Seconds after which the change is taken back unless confirmed.")
 
     public init(keeper: StoreKeeper, reconciler: Reconciler) {
@@ -72,6 +72,7 @@ public struct RuleOperations: Sendable {
                     .init(.ok, "What would be, of a dry run.", RuleSchemas.preview),
                 ],
                 problems: [.notFound, .conflict, .preconditionFailed], audit: "rule.delete", run: remove),
+            RuleBatch(keeper: keeper).operation,
         ]
     }
 
@@ -210,7 +211,7 @@ public struct RuleOperations: Sendable {
         return fields
     }
 
-    private static func patience(_ call: Call) -> Milliseconds? {
+    static func patience(_ call: Call) -> Milliseconds? {
         call.query["confirm-within"].flatMap { Milliseconds($0) }.map { $0 * 1_000 }
     }
 
@@ -225,25 +226,28 @@ public struct RuleOperations: Sendable {
 
     // MARK: - Reading what came
 
+    private func checked(_ rule: ProxyRule) async throws -> StoredRule { try await Self.checked(rule, keeper) }
+
+    /// - Parameter pointer: where the rule stands in the body.
     /// - Throws: ``Problem`` with each fault and the field that it is in.
-    private func checked(_ rule: ProxyRule) async throws -> StoredRule {
+    static func checked(_ rule: ProxyRule, _ keeper: StoreKeeper, at pointer: String = "") async throws -> StoredRule {
         let read = await keeper.read(rule)
         let faults = read.diagnoses.filter { $0.severity == .error }.map { diagnosis in
             FieldFault(
-                diagnosis.pointer, found: diagnosis.found, wanted: diagnosis.wanted, code: diagnosis.code)
+                pointer + diagnosis.pointer, found: diagnosis.found, wanted: diagnosis.wanted, code: diagnosis.code)
         }
         guard faults.isEmpty else { throw Problem.invalid(faults) }
         if (rule.sslCertPath == nil) != (rule.sslKeyPath == nil) {
             throw Problem.invalid([
                 FieldFault(
-                    rule.sslCertPath == nil ? "/sslCertPath" : "/sslKeyPath",
+                    pointer + (rule.sslCertPath == nil ? "/sslCertPath" : "/sslKeyPath"),
                     found: "found one of sslCertPath and sslKeyPath", wanted: "wanted both, or none")
             ])
         }
         return read
     }
 
-    private static func blank(like rule: ProxyRule) -> ProxyRule {
+    static func blank(like rule: ProxyRule) -> ProxyRule {
         var blank = ProxyRule(id: rule.id, name: rule.name, sourceHost: "", created: rule.created)
         blank.updated = rule.updated
         return blank
@@ -253,7 +257,7 @@ public struct RuleOperations: Sendable {
         "id", "created", "updated", "userId", "letsEncryptStatus", "letsEncryptLastRenewal", "source",
     ]
 
-    private static func rule(_ body: JSONValue, over blank: ProxyRule) throws -> ProxyRule {
+    static func rule(_ body: JSONValue, over blank: ProxyRule) throws -> ProxyRule {
         var fields = try JSONValue(encoding: blank).object ?? [:]
         for (name, value) in body.object ?? [:] where !toldFields.contains(name) && value != .null {
             fields[name] = value
