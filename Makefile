@@ -1,5 +1,5 @@
 # Each target is one line of what it runs. `make run` and `make test` install the Debian packages they lack.
-.PHONY: run build test sweep bench bench-deploy fuzz sanitize check clean
+.PHONY: run build test sweep bench bench-deploy bench-management fuzz sanitize check clean
 MAKEFLAGS += --no-print-directory
 
 CONFIG ?= config/development.yaml
@@ -26,6 +26,9 @@ bench: build ## one worker beside nginx, HAProxy, Envoy, Caddy and Traefik, then
 
 bench-deploy: build ## what deploys lose, beside Traefik, Caddy and nginx; a Docker engine of its own, 6 minutes, root
 	scripts/install.sh bench-deploy && python3 Tests/Benchmarks/deploy.py
+
+bench-management: build ## what the management interface costs with 10,000 rules
+	python3 Tests/Benchmarks/management.py
 
 fuzz:        ## every parser, snapshots and matching under libFuzzer, a minute each
 	Tests/Fuzz/run.sh 60

@@ -19,7 +19,7 @@ public struct ControlSocket: Sendable {
         /// Without a request, and in the middle of one.
         var idle = TimeAmount.seconds(10)
         /// From a connection's beginning to its end, whatever it does.
-        var longest = TimeAmount.seconds(30)
+        var longest = TimeAmount.hours(1)
     }
 
     /// The longest path a Unix socket's address holds (unix(7)).

@@ -8,7 +8,8 @@ struct Delivery: Sendable {
         var edges = Duration.seconds(5)
     }
 
-    private static let pace = Duration.milliseconds(1)
+    /// A change of one rule among thousands is there in milliseconds, and whoever made it waits for no more.
+    private static let pace = Duration.microseconds(250)
 
     let reconciler: Reconciler
     let link: LinkServer

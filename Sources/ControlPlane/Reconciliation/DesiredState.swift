@@ -14,6 +14,8 @@ public struct DesiredState {
         public var reasons: [String: String]
         /// Hosts in static endpoints that are names, not addresses.
         public var names: Set<String>
+        /// What differs in the rules from the last outcome, where that is known without looking at all of them.
+        var change: Delta.Change<Rule>?
         /// When it is to be computed again though no source has news.
         public var nextChange: ContinuousClock.Instant?
         var sleep = SleepPlan()
@@ -80,6 +82,8 @@ public struct DesiredState {
     /// Whether any container has labels for sleep.
     var hasSleepers = false
     private var routes: LocalRoutes?
+    var last: LastCompilation?
+    private var fileCandidates: (rules: [RuleDeclaration], candidates: [Candidate])?
 
     public init(parser: @escaping LabelParser) { self.parser = parser }
 
@@ -92,10 +96,17 @@ public struct DesiredState {
         outcome.diagnoses += sources.listenerDiagnoses + sources.sleepDiagnoses
         outcome.content.certificates = sources.certificates.map(\.certificate).sorted { $0.name < $1.name }
 
-        var candidates = sources.file.rules.map { candidate($0.name, $0, sources, &outcome) }
+        var candidates = fileCandidates(sources, &outcome)
         candidates += storedCandidates(sources, &outcome)
         candidates += containerCandidates(sources, isMoved: isMoved, now, &outcome)
         let leftBehind = lingeringCandidates()
+        if leftBehind.isEmpty, let few = fewChanges(candidates, sources) {
+            outcome.content.listeners = sources.file.listeners
+            (outcome.content.rules, outcome.change) = (few.rules, few.change)
+            return finished(candidates, sources, &outcome)
+        }
+        last = nil
+        let told = outcome.diagnoses.count
         let grants = grants(candidates, lingering: leftBehind, sources.file, &outcome.diagnoses)
         outcome.diagnoses += Self.failures(sources.listenerDiagnoses, candidates, grants)
         outcome.content.listeners = sources.file.listeners + grants.listeners
@@ -113,8 +124,17 @@ public struct DesiredState {
             let rule = linter.compile(candidate, port: grants.names[candidate.name], nil, &unsaid)
             if let rule { outcome.content.rules.append(rule) }
         }
-        (outcome.candidates, outcome.poolNames) = (candidates, poolNames)
         outcome.content.rules.sort { $0.name < $1.name }
+        if leftBehind.isEmpty, grants.names.isEmpty, sources.overrides.isEmpty, outcome.diagnoses.count == told {
+            last = LastCompilation(
+                listeners: sources.file.listeners, certificates: sources.certificates, candidates: candidates,
+                claims: linter.claims, rules: outcome.content.rules)
+        }
+        return finished(candidates, sources, &outcome)
+    }
+
+    private func finished(_ candidates: [Candidate], _ sources: Sources, _ outcome: inout Outcome) -> Outcome {
+        (outcome.candidates, outcome.poolNames) = (candidates, poolNames)
         outcome.sleep = sleepPlan(sources, &outcome)
         outcome.nextChange = lingering.values.map(\.until).min()
         return outcome
@@ -122,13 +142,51 @@ public struct DesiredState {
 
     // MARK: - The rules of the file and the store
 
-    private mutating func storedCandidates(_ sources: Sources, _ outcome: inout Outcome) -> [Candidate] {
-        sources.stored.compactMap { stored in
-            outcome.diagnoses += stored.diagnoses
-            return stored.declaration.map {
-                candidate(StoredRule.name(stored.rule.name), $0, sources, &outcome)
-            }
+    private mutating func fileCandidates(_ sources: Sources, _ outcome: inout Outcome) -> [Candidate] {
+        if let fileCandidates, fileCandidates.rules == sources.file.rules { return fileCandidates.candidates }
+        let candidates = sources.file.rules.map { rule in
+            Self.fixed(rule.name, rule) ?? candidate(rule.name, rule, sources, &outcome)
         }
+        let areFixed = sources.file.rules.allSatisfy(Self.isFixed)
+        fileCandidates = areFixed ? (sources.file.rules, candidates) : nil
+        return candidates
+    }
+
+    private mutating func storedCandidates(_ sources: Sources, _ outcome: inout Outcome) -> [Candidate] {
+        var candidates: [Candidate] = []
+        candidates.reserveCapacity(sources.stored.count)
+        for stored in sources.stored {
+            if !stored.diagnoses.isEmpty { outcome.diagnoses += stored.diagnoses }
+            guard let declaration = stored.declaration else { continue }
+            candidates.append(stored.fixed ?? candidate(stored.name, declaration, sources, &outcome))
+        }
+        return candidates
+    }
+
+    /// Whether what becomes of a rule depends on nothing but itself: all of its endpoints are addresses.
+    private static func isFixed(_ declaration: RuleDeclaration) -> Bool {
+        guard case .addresses(let addresses) = declaration.target else { return false }
+        return addresses.allSatisfy { hostAndPort($0).map { IPLiteral.isAddress($0.host) } ?? false }
+    }
+
+    static func fixed(_ name: String, _ declaration: RuleDeclaration) -> Candidate? {
+        guard case .addresses(let addresses) = declaration.target, isFixed(declaration) else { return nil }
+        let members = addresses.enumerated().map { index, text in
+            let (host, port) = hostAndPort(text) ?? (text, 0)
+            let share = declaration.shares[text] ?? EndpointShare()
+            return Member(
+                order(index),
+                Endpoint(
+                    address: IPLiteral.endpoint(host, port: port), name: text, weight: share.weight, tier: share.tier),
+                .ready, "", name: text)
+        }
+        return Candidate(name, declaration, members)
+    }
+
+    /// Sorts as the number does.
+    private static func order(_ index: Int) -> String {
+        let text = String(index)
+        return String(repeating: "0", count: max(0, 6 - text.count)) + text
     }
 
     private mutating func candidate(
@@ -150,9 +208,8 @@ public struct DesiredState {
     ) -> [Member] {
         let share = declaration.shares[text] ?? EndpointShare()
         func member(_ address: String?, _ note: String) -> Member {
-            let order = String(index)
-            return Member(
-                String(repeating: "0", count: max(0, 6 - order.count)) + order,
+            Member(
+                Self.order(index),
                 address.map { Endpoint(address: $0, name: text, weight: share.weight, tier: share.tier) }, .ready, note,
                 name: text)
         }

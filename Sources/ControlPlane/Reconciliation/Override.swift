@@ -41,6 +41,8 @@ public struct Overrides: Equatable, Sendable {
     /// Bytes that the name of a rule or endpoint may have.
     static let nameLimit = 1_024
 
+    var isEmpty: Bool { byRule.isEmpty }
+
     /// Those of one rule.
     struct OfRule: Equatable, Sendable {
         fileprivate(set) var byEndpoint: [String: Override] = [:]

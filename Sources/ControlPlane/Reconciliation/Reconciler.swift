@@ -227,7 +227,9 @@ public actor Reconciler {
             sleepPlansOutput.yield(outcome.sleep)
         }
         (candidates, poolNames) = (outcome.candidates, outcome.poolNames)
-        if outcome.content != published { await publish(outcome.content, computing: began.duration(to: .now)) }
+        if outcome.content.differs(from: published, knowing: outcome.change) {
+            await publish(outcome.content, outcome.change, computing: began.duration(to: .now))
+        }
         (computedSerial, computedStoredSerial) = (serial, storedSerial)
         // Behind the rules: whoever gets to a port that is open should meet them.
         if outcome.content.listeners != wantedListeners {
@@ -247,10 +249,10 @@ public actor Reconciler {
         }
     }
 
-    private func publish(_ content: SnapshotContent, computing: Duration) async {
+    private func publish(_ content: SnapshotContent, _ change: Delta.Change<Rule>?, computing: Duration) async {
         let base = revision
         revision += 1
-        let delta = published?.delta(to: content, epoch: epoch, base: base, revision: revision)
+        let delta = published?.delta(to: content, knowing: change, epoch: epoch, base: base, revision: revision)
         published = content
         // Before the log: whoever waits for the change should not wait for a line of text.
         await publish(Publication(snapshot: content.numbered(revision, epoch: epoch), delta: delta))

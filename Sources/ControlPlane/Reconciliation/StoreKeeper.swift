@@ -10,6 +10,10 @@ public final class StoredRule: Sendable {
     public let declaration: RuleDeclaration?
     public let diagnoses: [Diagnosis]
 
+    /// As it goes into the desired state, where that depends on nothing else.
+    let fixed: DesiredState.Candidate?
+    /// In the edge, and wherever rules of all sources stand together.
+    public let name: String
     private let bytes = Mutex<ByteBuffer?>(nil)
 
     /// What `make` makes of the rule, made once.
@@ -25,9 +29,10 @@ public final class StoredRule: Sendable {
     public init(_ rule: ProxyRule, _ reader: RuleDocumentReader) {
         self.rule = rule
         (declaration, diagnoses) = reader.read(rule.document)
+        name = Self.name(rule.name)
+        fixed = declaration.flatMap { [name] in DesiredState.fixed(name, $0) }
     }
 
-    /// In the edge, and wherever rules of all sources stand together.
     public static let prefix = "store:"
 
     public static func name(_ rule: String) -> String { prefix + rule }
@@ -60,10 +65,14 @@ public actor StoreKeeper {
     private let logger: Logger
     private var reader: RuleDocumentReader
     private var rules: [String: StoredRule] = [:]
+    /// By name.
+    private var sorted: [StoredRule] = []
     private var serial: UInt64 = 0
     private var last: Task<Void, Never>?
     private var hear: @Sendable (News) -> Void = { _ in }
 
+    /// More changes at a time are put in order together.
+    private static let fewChanges = 32
     /// How often a change that waits for its confirmation is looked at.
     private static let watchInterval = Duration.seconds(1)
 
@@ -113,7 +122,7 @@ public actor StoreKeeper {
     // MARK: - Reading
 
     /// By name.
-    public var all: [StoredRule] { rules.values.sorted { $0.rule.name < $1.rule.name } }
+    public var all: [StoredRule] { sorted }
 
     public func rule(_ id: String) -> StoredRule? { rules[id] }
 
@@ -128,11 +137,11 @@ public actor StoreKeeper {
     /// Returns when the change is kept, and served or given up waiting for.
     public func apply(
         _ changes: [Change], by author: Author, source: String, expecting updated: Milliseconds? = nil,
-        confirmWithin: Milliseconds? = nil
+        confirmWithin: Milliseconds? = nil, audit: AuditNote? = nil
     ) async throws -> Outcome {
         try await inTurn { [store] in
             try await store.apply(
-                changes, by: author, source: source, expecting: updated, confirmWithin: confirmWithin)
+                changes, by: author, source: source, expecting: updated, confirmWithin: confirmWithin, audit: audit)
         }
     }
 
@@ -176,17 +185,46 @@ public actor StoreKeeper {
     }
 
     private func take(_ changes: [RevisionChange]) async throws {
-        for change in changes where change.kind == .rule {
-            rules[change.object] = try change.after.map { StoredRule(try $0.decoded(), reader) }
+        let changes = changes.filter { $0.kind == .rule }
+        guard changes.count <= Self.fewChanges else {
+            for change in changes {
+                rules[change.object] = try change.after.map { StoredRule(try $0.decoded(), reader) }
+            }
+            return await give()
         }
-        await give()
+        var bringsCertificates = false
+        for change in changes {
+            let before = rules[change.object]
+            let after = try change.after.map { StoredRule(try $0.decoded(), reader) }
+            rules[change.object] = after
+            if let before { sorted.removeAll { $0 === before } }
+            if let after { sorted.insert(after, at: place(of: after.rule.name)) }
+            if before?.certificateFile != nil || after?.certificateFile != nil { bringsCertificates = true }
+        }
+        await handOn(certificates: bringsCertificates)
+    }
+
+    /// The first place whose rule is not before the name.
+    private func place(of name: String) -> Int {
+        var (low, high) = (0, sorted.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if sorted[middle].rule.name < name { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 
     private func give() async {
+        sorted = rules.values.sorted { $0.rule.name < $1.rule.name }
+        await handOn(certificates: true)
+    }
+
+    private func handOn(certificates: Bool) async {
         serial += 1
-        let all = all
-        await files.follow(all.compactMap(\.certificateFile))
-        await reconciler.take(stored: all.filter(\.rule.enabled), serial: serial)
+        let all = sorted
+        if certificates { await files.follow(all.compactMap(\.certificateFile)) }
+        let enabled = all.allSatisfy(\.rule.enabled) ? all : all.filter(\.rule.enabled)
+        await reconciler.take(stored: enabled, serial: serial)
     }
 }
 

@@ -37,21 +37,48 @@ public struct AuditEntry: Equatable, Sendable, Codable {
     }
 }
 
+/// What is to stand in the audit beside a change, in the same step as the change itself.
+public struct AuditNote: Sendable {
+    public var entry: AuditEntry
+    /// Takes secrets out of documents.
+    public var mask: @Sendable (JSONValue) -> JSONValue
+
+    public init(_ entry: AuditEntry, mask: @escaping @Sendable (JSONValue) -> JSONValue) {
+        self.entry = entry
+        self.mask = mask
+    }
+
+    func entry(of revision: Revision, _ changes: [RevisionChange]) -> AuditEntry {
+        var entry = entry
+        entry.revision = revision.id
+        guard changes.count == 1 else {
+            entry.object = "\(changes.count) changes"
+            return entry
+        }
+        entry.object = changes[0].name
+        entry.before = changes[0].before.map(mask)
+        entry.after = changes[0].after.map(mask)
+        return entry
+    }
+}
+
 extension Store {
     /// Appends; nothing that was appended is ever changed or taken away.
     public func note(_ entry: AuditEntry) async throws {
-        try await database.write { database in
-            try database.execute(
-                sql: """
-                    INSERT INTO audit (at, actor, actor_name, address, action, object, outcome, before, after, revision)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                    """,
-                arguments: [
-                    entry.at, entry.actor.id, entry.actor.name, entry.address, entry.action, entry.object,
-                    entry.outcome, try entry.before.map(Document.text), try entry.after.map(Document.text),
-                    entry.revision,
-                ])
-        }
+        try await database.write { try Self.note(entry, $0) }
+    }
+
+    static func note(_ entry: AuditEntry, _ database: Database) throws {
+        try database.execute(
+            sql: """
+                INSERT INTO audit (at, actor, actor_name, address, action, object, outcome, before, after, revision)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """,
+            arguments: [
+                entry.at, entry.actor.id, entry.actor.name, entry.address, entry.action, entry.object,
+                entry.outcome, try entry.before.map(Document.text), try entry.after.map(Document.text),
+                entry.revision,
+            ])
     }
 
     /// The newest first.

@@ -35,10 +35,11 @@ extension Store {
     /// - Parameters:
     ///   - unless: the `updated` that the one rule of the change must still have; another one is a lost update.
     ///   - confirmWithin: milliseconds after which the revision is due to be taken back.
+    ///   - audit: written in the same step, if anything differs.
     /// - Returns: the revision with its changes; `nil` when nothing differs from what is there.
     public func apply(
         _ changes: [Change], by author: Author, source: String, expecting updated: Milliseconds? = nil,
-        confirmWithin: Milliseconds? = nil, at now: Milliseconds = .now
+        confirmWithin: Milliseconds? = nil, audit: AuditNote? = nil, at now: Milliseconds = .now
     ) async throws -> (revision: Revision, changes: [RevisionChange])? {
         try await database.write { database in
             if let waiting = try Self.confirmation(database) {
@@ -54,12 +55,14 @@ extension Store {
             {
                 throw ChangeFault.stale(found: there.updated)
             }
-            return try Self.write(
+            let made = try Self.write(
                 changes, by: author, source: source, confirmWithin: confirmWithin, at: now, database)
+            if let made, let audit { try Self.note(audit.entry(of: made.revision, made.changes), database) }
+            return made
         }
     }
 
-    /// What ``apply(_:by:source:expecting:confirmWithin:at:)`` would make. Nothing is kept.
+    /// What ``apply(_:by:source:expecting:confirmWithin:audit:at:)`` would make. Nothing is kept.
     public func preview(_ changes: [Change], at now: Milliseconds = .now) async throws -> [RevisionChange] {
         try await database.writeWithoutTransaction { database in
             var made: [RevisionChange] = []

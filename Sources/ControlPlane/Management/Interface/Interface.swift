@@ -56,7 +56,8 @@ public struct Interface: Sendable {
 
     private func answer(_ request: Request, address: String, at door: Door) async throws -> Response {
         let (operation, names) = try place(request)
-        var call = Call(operation: operation.id, names: names, fields: request.headers, address: address)
+        var call = Call(
+            operation: operation.id, audit: operation.audit, names: names, fields: request.headers, address: address)
         call.principal = try await principal(request, at: door)
         try Self.authorize(call.principal, operation.access)
         call.query = try Self.query(request, operation)
@@ -222,7 +223,7 @@ public struct Interface: Sendable {
     }
 
     private func audit(_ operation: Operation, _ call: Call, _ note: Answer.Note, outcome: String) async {
-        guard let action = operation.audit, let accounts, !call.isDryRun else { return }
+        guard let action = operation.audit, let accounts, !call.isDryRun, !note.isWritten else { return }
         let entry = AuditEntry(
             at: .now, actor: call.author, address: call.address, action: action, object: note.object,
             outcome: String(outcome.prefix(500)), before: note.before.map(Mask.masked),

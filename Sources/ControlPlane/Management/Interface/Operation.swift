@@ -99,6 +99,8 @@ public struct Operation: Sendable {
 /// One request, as an operation sees it.
 public struct Call: Sendable {
     public var operation: String
+    /// The action's name in the audit.
+    public var audit: String?
     /// Of the path, decoded.
     public var names: [String: String] = [:]
     public var query: [String: String] = [:]
@@ -112,6 +114,11 @@ public struct Call: Sendable {
 
     /// Whoever asks; anybody has no name.
     public var author: Author { principal?.author ?? Author(id: "nobody", name: "nobody") }
+
+    /// What the audit says of a change that this call makes.
+    var auditNote: AuditNote? {
+        audit.map { AuditNote(.init(at: .now, actor: author, address: address, action: $0), mask: Mask.masked) }
+    }
 
     public var isDryRun: Bool { query["dry-run"] == "true" }
 
@@ -150,6 +157,8 @@ public struct Answer: Sendable {
         public var before: JSONValue?
         public var after: JSONValue?
         public var revision: Int64?
+        /// It stands in the audit already, written with the change itself.
+        public var isWritten = false
 
         public init() {}
     }

@@ -75,13 +75,13 @@ struct RuleBatch: Sendable {
                     diagnoses: read.flatMap(\.diagnoses).map(DiagnosisDocument.init)))
         }
         let outcome = try await keeper.apply(
-            changes, by: call.author, source: "api", confirmWithin: RuleOperations.patience(call))
+            changes, by: call.author, source: "api", confirmWithin: RuleOperations.patience(call),
+            audit: call.auditNote)
         let isServed = outcome.revision == nil || (outcome.edges > 0 && outcome.serving == outcome.edges)
         var answer = Answer(
             isServed ? .ok : .accepted, Done(revision: outcome.revision?.id, changed: outcome.changes.count),
             fields: RuleOperations.fields(outcome))
-        answer.note.object = "\(outcome.changes.count) rules"
-        answer.note.revision = outcome.revision?.id
+        answer.note.isWritten = outcome.revision != nil
         return answer
     }
 }

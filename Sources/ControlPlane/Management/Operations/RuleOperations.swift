@@ -135,7 +135,8 @@ public struct RuleOperations: Sendable {
         let read = try await checked(rule)
         if call.isDryRun { return try await preview([.putRule(rule)], [read]) }
         let outcome = try await keeper.apply(
-            [.putRule(rule)], by: call.author, source: "api", confirmWithin: Self.patience(call))
+            [.putRule(rule)], by: call.author, source: "api", confirmWithin: Self.patience(call),
+            audit: call.auditNote)
         return try await done(call, rule.id, outcome, .created)
     }
 
@@ -160,21 +161,21 @@ public struct RuleOperations: Sendable {
             return try await preview([.putRule(rule)], [read])
         }
         let outcome = try await keeper.apply(
-            [.putRule(rule)], by: call.author, source: "api", expecting: expected, confirmWithin: Self.patience(call))
+            [.putRule(rule)], by: call.author, source: "api", expecting: expected, confirmWithin: Self.patience(call),
+            audit: call.auditNote)
         return try await done(call, id, outcome, .ok)
     }
 
     private func remove(_ call: Call) async throws -> Answer {
         let id = call.name("id")
-        guard let before = await keeper.rule(id)?.rule else { throw await notHere(id) }
+        guard await keeper.rule(id) != nil else { throw await notHere(id) }
         if call.isDryRun { return try await preview([.removeRule(id: id)], []) }
         let outcome = try await keeper.apply(
             [.removeRule(id: id)], by: call.author, source: "api", expecting: call.expected,
-            confirmWithin: Self.patience(call))
+            confirmWithin: Self.patience(call),
+            audit: call.auditNote)
         var answer = Answer(.noContent, fields: Self.fields(outcome))
-        answer.note.object = before.name
-        answer.note.before = outcome.changes.first?.before
-        answer.note.revision = outcome.revision?.id
+        answer.note.isWritten = outcome.revision != nil
         return answer
     }
 
@@ -199,9 +200,7 @@ public struct RuleOperations: Sendable {
         answer.fields.append(contentsOf: Self.fields(outcome))
         if status == .created { answer.fields[.location] = Self.path + "/" + id }
         answer.note.object = rule.rule.name
-        answer.note.before = outcome.changes.first?.before
-        answer.note.after = outcome.changes.first?.after
-        answer.note.revision = outcome.revision?.id
+        answer.note.isWritten = outcome.revision != nil
         return answer
     }
 
