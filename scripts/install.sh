@@ -19,7 +19,7 @@ test_packages=(
     curl                # a real client
     python3 python3-venv # the other real client: httpx
     nginx-light haproxy # what odd requests are compared with (Tests/Differential); a sender of PROXY headers
-    postgresql redis-server redis-tools openssh-server openssh-client # what stands behind tcp rules
+    postgresql mariadb-server mariadb-client redis-server redis-tools openssh-server openssh-client # behind tcp rules
     dnsmasq-base dnsperf iperf3 # what stands behind udp rules, and their clients
 )
 deploy_packages=(
@@ -27,7 +27,7 @@ deploy_packages=(
     docker-compose      # one of the ways to deploy
     iptables iproute2   # what the engine needs, and the bridge it is given
 )
-test_wheels=(httpx==0.28.1)
+test_wheels=(httpx==0.28.1 pymysql==1.1.1)
 
 say() { printf 'install: %s\n' "$*" >&2; }
 

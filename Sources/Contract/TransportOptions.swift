@@ -2,7 +2,7 @@
 /// here.
 public struct TransportOptions: Equatable, Sendable, Encodable {
     enum CodingKeys: String, CodingKey {
-        case protocols, prefaces, proxyProtocol, upstreamTLS, sessions
+        case protocols, prefaces, preamble, proxyProtocol, upstreamTLS, sessions
     }
 
     /// What a connection begins with, as far as its first bytes say.
@@ -17,6 +17,12 @@ public struct TransportOptions: Equatable, Sendable, Encodable {
         case postgres
         /// Anything else, and a client that waits for its server to speak first.
         case other
+    }
+
+    /// What is said before TLS begins, where a client waits for it.
+    public enum Preamble: String, Codable, Sendable, CaseIterable {
+        /// The greeting of a server of MySQL or MariaDB.
+        case mysql
     }
 
     /// The PROXY protocol header that the upstream gets before anything else.
@@ -34,6 +40,9 @@ public struct TransportOptions: Equatable, Sendable, Encodable {
     /// For a rule without hosts: what the connection must begin with; empty: anything that no other rule of the
     /// listener asks for by name.
     public var prefaces: [Preface] = []
+    /// Clients of the rule's listeners are greeted in the place of its endpoints, since they say no name before;
+    /// `nil`: they speak first.
+    public var preamble: Preamble?
     public var proxyProtocol = SentProxyProtocol.off
     /// TLS towards the endpoints; `nil` is none.
     public var upstreamTLS: UpstreamTLS?
@@ -53,6 +62,15 @@ public struct TransportOptions: Equatable, Sendable, Encodable {
         try sessions?.check()
     }
 
+    /// - Parameter takesOffTLS: whether TLS ends here.
+    public func checkPreamble(takesOffTLS: Bool) throws(OptionFault) {
+        guard preamble == .mysql, takesOffTLS, upstreamTLS == nil else { return }
+        throw OptionFault(
+            found: "found preamble mysql and TLS that is taken off, without upstreamTLS",
+            wanted:
+                "wanted \"upstreamTLS\" too, or TLS passed on: packets of MySQL are numbered from its question for TLS")
+    }
+
     /// What keeps options that are right one by one from going together with a rule of this kind.
     public func check(for kind: Rule.Kind, hosts: [String]) throws(OptionFault) {
         try check()
@@ -70,10 +88,15 @@ public struct TransportOptions: Equatable, Sendable, Encodable {
                     found: "found hosts and prefaces in a tcp rule",
                     wanted: "wanted one of them: only TLS says which host it wants")
             }
-        case .udp:
-            guard hosts.isEmpty, protocols.isEmpty, prefaces.isEmpty, upstreamTLS == nil else {
+            guard preamble == nil || !hosts.isEmpty || !protocols.isEmpty else {
                 throw OptionFault(
-                    found: "found hosts, protocols, prefaces or upstreamTLS in a udp rule",
+                    found: "found a preamble in a rule that goes by no name",
+                    wanted: "wanted \"sni\" too, or no preamble: without names the endpoint greets itself")
+            }
+        case .udp:
+            guard hosts.isEmpty, protocols.isEmpty, prefaces.isEmpty, preamble == nil, upstreamTLS == nil else {
+                throw OptionFault(
+                    found: "found hosts, protocols, prefaces, a preamble or upstreamTLS in a udp rule",
                     wanted: "wanted them left out: datagrams have none")
             }
             guard proxyProtocol != .v1 else {
@@ -151,6 +174,7 @@ extension TransportOptions: Decodable {
         self.init()
         try values.read(.protocols, into: &protocols)
         try values.read(.prefaces, into: &prefaces)
+        preamble = try values.decodeIfPresent(Preamble.self, forKey: .preamble)
         try values.read(.proxyProtocol, into: &proxyProtocol)
         upstreamTLS = try values.decodeIfPresent(UpstreamTLS.self, forKey: .upstreamTLS)
         sessions = try values.decodeIfPresent(SessionOptions.self, forKey: .sessions)

@@ -71,6 +71,31 @@ extension Server {
         return try await Server(port: port, folder: folder, arguments[0], Array(arguments.dropFirst())).listening()
     }
 
+    /// With TLS, and one user `ann`.
+    static func mariadb(_ certificate: MadeCertificate, password: String) async throws -> Server {
+        let (port, folder) = (try freePort(), try TemporaryFolder("mariadb"))
+        let data = folder("data")
+        let user = geteuid() == 0 ? ["--user=root"] : []
+        try await run(
+            "mariadb-install-db",
+            ["--no-defaults", "--datadir=\(data)", "--auth-root-authentication-method=normal", "--skip-test-db"] + user,
+            within: .seconds(60))
+        let start = try folder.write(
+            "start.sql",
+            """
+            DELETE FROM mysql.global_priv WHERE User = '';
+            FLUSH PRIVILEGES;
+            CREATE USER ann@'%' IDENTIFIED BY '\(password)';
+            GRANT ALL ON *.* TO ann@'%';
+            """)
+        let arguments = [
+            "--no-defaults", "--datadir=\(data)", "--port=\(port)", "--bind-address=127.0.0.1",
+            "--socket=\(folder("socket"))", "--pid-file=\(folder("pid"))", "--ssl-cert=\(certificate.certificate)",
+            "--ssl-key=\(certificate.key)", "--init-file=\(start)", "--skip-networking=0",
+        ]
+        return try await Server(port: port, folder: folder, "mariadbd", arguments + user).listening()
+    }
+
     /// Lets whoever has the key `folder("client")` in as the user of the test.
     static func ssh() async throws -> Server {
         let (port, folder) = (try freePort(), try TemporaryFolder("ssh"))

@@ -54,6 +54,62 @@ extension ApplianceTests {
             await plain.stop()
         }
 
+        /// What a client of PyMySQL learns: who it is and which server that is, or why not.
+        private func pymysql(
+            _ port: Int, _ host: String, _ password: String, _ authority: String
+        ) async throws -> Output {
+            try await run(
+                Appliance.python,
+                ["\(Appliance.sources)/Tests/ApplianceTests/Clients/mysql.py", "\(port)", host, password, authority],
+                anyStatus: true)
+        }
+
+        @Test(
+            "MySQL: two servers of MariaDB behind one port, by name; the server itself refuses a wrong password",
+            .timeLimit(.minutes(3)))
+        func mysql() async throws {
+            let made = try TemporaryFolder("certificates")
+            let one = try await MadeCertificate.make(["one.test"], in: made, as: "one")
+            let two = try await MadeCertificate.make(["two.test"], in: made, as: "two")
+            let edge = try await MadeCertificate.make(["edge.test"], in: made, as: "edge")
+            let first = try await Server.mariadb(one, password: "first word")
+            let second = try await Server.mariadb(two, password: "second word")
+            let named = try freePort()
+            var wanted = Appliance.Wanted(certificates: [edge.item(named: "edge")])
+            wanted.listeners = [listener("named", named)]
+            wanted.rules = [
+                "{ name: one, listener: named, preamble: mysql, sni: one.test, endpoints: [\"\(first.address)\"] }",
+                "{ name: two, listener: named, preamble: mysql, sni: two.test, endpoints: [\"\(second.address)\"] }",
+                "{ name: rest, listener: named, preamble: mysql, sni: \"*\", endpoints: [\"\(first.address)\"] }",
+                "{ name: edge, listener: named, preamble: mysql, sni: edge.test, tls: edge, "
+                    + "upstreamTLS: { verify: false }, endpoints: [\"\(second.address)\"] }",
+            ]
+            try await withAppliance(wanted) { appliance in
+                // Verified: the certificate is the server's own.
+                let passed = try await pymysql(named, "one.test", "first word", one.certificate)
+                #expect(passed.line == "ann@% \(first.port)", "\(passed)")
+                let other = try await pymysql(named, "two.test", "second word", two.certificate)
+                #expect(other.line == "ann@% \(second.port)", "\(other)")
+                let wrong = try await pymysql(named, "two.test", "first word", two.certificate)
+                #expect(wrong.status != 0 && wrong.err.contains("Access denied"), "\(wrong)")
+                // TLS taken off, and put on again.
+                let taken = try await pymysql(named, "edge.test", "second word", edge.certificate)
+                #expect(taken.line == "ann@% \(second.port)", "\(taken)")
+                // The client of MariaDB itself, by the rule for every other name.
+                let client = [
+                    "--no-defaults", "-h127.0.0.1", "-P\(named)", "-uann", "-pfirst word", "-sN", "-e",
+                    "select @@port",
+                ]
+                let native = try await run("mariadb", client + ["--ssl"], anyStatus: true)
+                #expect(native.line == "\(first.port)", "\(native)")
+                let plain = try await run("mariadb", client + ["--skip-ssl"], anyStatus: true)
+                #expect(plain.status != 0 && plain.err.contains("TLS is wanted here"), "\(plain)")
+                try await appliance.logged("\"server_name\":\"two.test\"", "\"rule\":\"two\"")
+            }
+            await first.stop()
+            await second.stop()
+        }
+
         @Test("Redis: pipelines, a subscription through changes of the file, TLS taken off", .timeLimit(.minutes(1)))
         func redis() async throws {
             let server = try await Server.redis()

@@ -4,12 +4,12 @@
 #
 #     Tests/Fuzz/run.sh SECONDS [TARGET ...]
 #
-# Targets: request response chunked proxy datagram hello snapshot matching options.
+# Targets: request response chunked proxy datagram hello mysql sessions snapshot matching options.
 set -eu
 
 seconds=${1:?usage: Tests/Fuzz/run.sh SECONDS [TARGET ...]}
 shift
-targets=${*:-request response chunked proxy datagram hello snapshot matching options}
+targets=${*:-request response chunked proxy datagram hello mysql sessions snapshot matching options}
 
 cd "$(dirname "$0")/../.."
 fuzz=Tests/Fuzz
@@ -21,8 +21,15 @@ flags="$flags -enable-upcoming-feature InternalImportsByDefault -enable-upcoming
 # ld.gold warns about every symbol of the sanitizer.
 flags="$flags -sanitize=fuzzer,address -use-ld=lld -I $build"
 
+# C as the package manager would show it.
+cc -O2 -I Sources/Platform/CLinux/include -c -o "$build/CLinux.o" -x c - <<C
+$(for file in Sources/Platform/CLinux/*.c; do printf '#include "%s"\n' "$PWD/$file"; done)
+C
+printf 'module CLinux { umbrella "%s" export * }\n' "$PWD/Sources/Platform/CLinux/include" >"$build/module.modulemap"
+flags="$flags -Xcc -fmodule-map-file=$build/module.modulemap -I Sources/Platform/CLinux/include"
+
 # The modules are compiled from their sources, so that the fuzzer sees every branch of them.
-for module in Platform/Bytes Protocols/HTTP Protocols/HTTP1 Protocols/ProxyProtocol Protocols/Preface Contract \
+for module in Platform/Bytes Platform/Kernel DataPlane/Engine Protocols/HTTP Protocols/HTTP1 Protocols/ProxyProtocol Protocols/Preface Contract \
     DataPlane/Balancing DataPlane/Routing; do
     name=${module##*/}
     swiftc $flags -wmo -enable-testing -module-name "$name" -emit-module -emit-module-path "$build/$name.swiftmodule" \
@@ -34,6 +41,12 @@ for target in $targets; do
     case $target in
     proxy | datagram) reading=Tests/ProxyProtocolTests/Headers.swift modules="$build/Bytes.o $build/ProxyProtocol.o" ;;
     hello) reading=Tests/PrefaceTests/Hellos.swift modules="$build/Preface.o" ;;
+    mysql) reading= modules="$build/Preface.o" ;;
+    sessions)
+        reading="Sources/DataPlane/Proxy/Datagrams/Session.swift Sources/DataPlane/Proxy/Datagrams/SessionBook.swift
+            Sources/DataPlane/Proxy/Datagrams/SessionCredit.swift"
+        modules="$routing $build/Kernel.o $build/Engine.o $build/CLinux.o"
+        ;;
     snapshot | matching) reading=$fuzz/Sources/Asking.swift modules="$routing" ;;
     options) reading= modules="$routing" ;;
     *) reading=Tests/HTTP1Tests/Reading.swift modules="$build/HTTP.o $build/HTTP1.o" ;;

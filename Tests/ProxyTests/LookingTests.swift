@@ -1,3 +1,4 @@
+import Preface
 import Contract
 import Kernel
 import TLS
@@ -182,6 +183,62 @@ struct LookingTests {
             _ = try third.read(1)
             try third.send([0, 0, 0, 9, 0, 3, 0, 0, 0])
             #expect(try third.readToEnd().isEmpty)
+        }
+    }
+
+    @Test("MySQL's clients are greeted where names choose, and their question is handed on to the endpoint")
+    func mysql() throws {
+        let question: [UInt8] =
+            [32, 0, 0, 1, 0x85, 0x8a, 0x9f, 1, 0, 0, 0, 1, 45] + [UInt8](repeating: 0, count: 23)
+        let challenge = InlineArray<20, UInt8>(repeating: 65)
+        let form = MySQL.greeting(challenge: challenge)
+        let greeting = form.indices.map { form[$0] }
+        let upstream = try ScriptedUpstream { peer, number in
+            // In two pieces, or without TLS, or none at all.
+            switch number {
+            case 0:
+                try peer.send(Array(greeting.prefix(30)))
+                try peer.send(Array(greeting.dropFirst(30)))
+            case 1: try peer.send([5, 0, 0, 0, 0xff, 0x10, 4, 65, 65])
+            default: try peer.send("SSH-2.0-other\r\n")
+            }
+            guard number == 0 else { return }
+            guard try peer.read(36) == question else { throw PeerFault.malformed("no question") }
+            try peer.send(try peer.readSome())
+            _ = try peer.readToEnd()
+        }
+        try proxying([tunnel(to: upstream, hosts: ["db.test"]) { $1.preamble = .mysql }]) { proxy throws in
+            let client = try proxy.rawClient()
+            #expect(try client.read(greeting.count).prefix(19) == greeting.prefix(19))
+            // Its answer in pieces, its name right behind it.
+            let hello = clientHello("db.test")
+            try client.send(Array(question.prefix(7)))
+            try client.send(Array(question.dropFirst(7)) + hello)
+            #expect(try client.read(hello.count) == hello)
+            #expect(proxy.tally.transports.preambles.current == 1)
+            // An endpoint that refuses, or is none, is none.
+            for _ in 0..<2 {
+                let other = try proxy.rawClient()
+                _ = try other.read(greeting.count)
+                try other.send(question + hello)
+                #expect(try other.readToEnd().isEmpty)
+            }
+            // Without TLS nobody gets to send a password.
+            let plain = try proxy.rawClient()
+            _ = try plain.read(greeting.count)
+            try plain.send([40, 0, 0, 1, 0x85, 0x82, 0x9f, 1] + [UInt8](repeating: 0, count: 36))
+            #expect(try plain.readToEnd().text.contains("TLS is wanted here"))
+            for nonsense: [UInt8] in [[1, 2, 3, 4, 5, 6], question.map { $0 ^ 0xff }, hello] {
+                let client = try proxy.rawClient()
+                _ = try client.read(greeting.count)
+                try client.send(nonsense)
+                #expect(try client.readToEnd().isEmpty)
+            }
+            // TLS is not taken back once it was asked for.
+            let late = try proxy.rawClient()
+            _ = try late.read(greeting.count)
+            try late.send(question + question)
+            #expect(try late.readToEnd().isEmpty)
         }
     }
 }

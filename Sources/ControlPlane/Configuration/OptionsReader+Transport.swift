@@ -28,6 +28,7 @@ extension SectionReader {
             }
             options.prefaces.append(preface)
         }
+        options.preamble = text("preamble", of: fields).flatMap(TransportOptions.Preamble.init)
         if let word = text("proxyProtocol", of: fields) {
             options.proxyProtocol = TransportOptions.SentProxyProtocol(rawValue: word) ?? options.proxyProtocol
         }

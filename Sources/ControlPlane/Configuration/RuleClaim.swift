@@ -49,6 +49,10 @@ extension RuleDeclaration {
     /// What keeps fields that are right one by one from going together.
     func check() throws(OptionFault) {
         try transport?.check(for: kind, hosts: hosts)
+        switch tls {
+        case .unspecified, .off: break
+        case .auto, .certificate: try transport?.checkPreamble(takesOffTLS: true)
+        }
         guard kind == .tcp, let prefaces = transport?.prefaces, !prefaces.isEmpty, prefaces != [.tls] else { return }
         if let offered = transport?.protocols.first {
             throw OptionFault(

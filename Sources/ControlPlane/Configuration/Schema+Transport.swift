@@ -19,6 +19,11 @@ extension Schema {
         standard: "whatever nobody else asks for",
         says: "What a connection must begin with: tls, http, ssh, postgres, or other.")
 
+    static let preamble = Field(
+        "preamble", .choice(TransportOptions.Preamble.allCases.map(\.rawValue)),
+        standard: "clients speak first",
+        says: "With sni: what clients of its listeners are greeted with before they say a name: mysql.")
+
     static let upstreamTLS = Section(
         title: "upstreamTLS",
         fields: labelUpstreamTLS.fields + [
@@ -64,7 +69,7 @@ extension Schema {
 
     private static func transportFields(_ upstreamTLS: Section) -> [Field] {
         [
-            sni, alpn, preface,
+            sni, alpn, preface, preamble,
             Field(
                 "proxyProtocol", alias: "proxy-protocol",
                 .choice(TransportOptions.SentProxyProtocol.allCases.map(\.rawValue)), standard: "off",
@@ -79,8 +84,8 @@ extension Schema {
     // MARK: - By kind
 
     private static let ofStreams: Set<String> = [
-        "allow", "deny", "timeouts", "pool", "hold", "health", "retries", "sni", "alpn", "preface", "proxyProtocol",
-        "upstreamTLS",
+        "allow", "deny", "timeouts", "pool", "hold", "health", "retries", "sni", "alpn", "preface",
+        "preamble", "proxyProtocol", "upstreamTLS",
     ]
     private static let ofDatagrams: Set<String> = ["allow", "deny", "pool", "health", "proxyProtocol", "sessions"]
 

@@ -220,6 +220,7 @@ extension Worker {
         tally.listeners.subtract(.inFlight, of: UInt32(connections[index].listener))
         withdraw(index)
         if !serverNames.isEmpty { serverNames[index] = nil }
+        if !mysqlQuestions.isEmpty { mysqlQuestions[index] = nil }
         release(index)
         clientCount -= 1
         tally.clientsOpen.subtract()

@@ -67,6 +67,8 @@ struct Connection: BitwiseCopyable {
     var isTrusted = false
     /// The client asked for TLS in words of its own, and was told to go on.
     var asksTLS = false
+    /// The client was greeted in the place of a server of MySQL.
+    var isGreeted = false
     /// Which listener accepted it, by the compiler's index.
     var listener: UInt16 = 0
     var exchange = Connection.nobody

@@ -133,6 +133,8 @@ public final class Worker {
     var clientHello = ClientHello()
     /// The name in a ClientHello, by client's connection, while its connection lasts.
     var serverNames: [UInt32: [UInt8]] = [:]
+    /// What clients of MySQL asked for TLS with, by connection, until their endpoint has it.
+    var mysqlQuestions: [UInt32: [UInt8]] = [:]
     var buffers = BufferPool()
     var requestHead = RequestHead()
     var responseHead = ResponseHead()

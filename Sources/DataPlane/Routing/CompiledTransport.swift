@@ -7,6 +7,8 @@ struct CompiledTransport: Sendable {
     let protocols: [UInt8]
     /// What connections of the rule begin with; empty: anything.
     let prefaces: [TransportPreface]
+    /// Its clients are greeted.
+    let greets: Bool
 
     /// `nil` for an http rule.
     init?(_ rule: Rule) throws(RuleFault) {
@@ -17,8 +19,10 @@ struct CompiledTransport: Sendable {
             return nil
         }
         let options = rule.transport ?? TransportOptions()
+        greets = options.preamble == .mysql
         do {
             try options.check(for: rule.kind, hosts: rule.hosts)
+            try options.checkPreamble(takesOffTLS: rule.tls == .required)
         } catch {
             throw RuleFault(message: "transport: \(error.message)")
         }
@@ -99,7 +103,9 @@ extension TableWriter {
                     record.traits.insert(.plainRequests)
                 }
                 if rule.flags.contains(.servesSecure) { record.traits.insert(.secureRequests) }
-            case (.tcp, _) where !rule.places.isEmpty: record.traits.insert(.names)
+            case (.tcp, let transport) where !rule.places.isEmpty:
+                record.traits.insert(.names)
+                if transport?.greets == true { record.traits.insert(.greets) }
             case (_, let transport?): take(rule, transport, &record)
             case (_, nil): preconditionFailure("a rule of kind tcp or udp without its transport")
             }

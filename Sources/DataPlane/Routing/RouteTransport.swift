@@ -31,6 +31,9 @@ public struct SessionTerms: Sendable, BitwiseCopyable {
     public var orphans = Orphans.move
 
     init() {}
+
+    /// No end by itself, and no limit.
+    public static var standard: SessionTerms { SessionTerms() }
 }
 
 /// What a connection begins with, as far as choosing a route goes by it.
@@ -50,6 +53,9 @@ public struct ListenerTraits: OptionSet, Sendable, BitwiseCopyable {
     /// Some route names the listener and takes requests: without TLS, with it.
     @inlinable public static var plainRequests: ListenerTraits { ListenerTraits(rawValue: 8) }
     @inlinable public static var secureRequests: ListenerTraits { ListenerTraits(rawValue: 16) }
+
+    /// Clients wait to be greeted as a server of MySQL greets.
+    @inlinable public static var greets: ListenerTraits { ListenerTraits(rawValue: 32) }
 
     /// It cannot be told from the listener alone.
     @inlinable public static var looking: ListenerTraits { [.names, .prefaces, .plainRequests, .secureRequests] }

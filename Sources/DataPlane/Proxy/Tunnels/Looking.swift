@@ -29,6 +29,7 @@ extension Worker {
             return beginRequests(index, secure: listeners[listener].isSecure)
         }
         connections[index].phase = .readingPreface
+        if traits.contains(.greets) { return greetMySQL(index) }
         if traits.isDisjoint(with: .looking) { return begin(index, serviceOfOther(index)) }
         // A client of requests speaks first, and has the time for that.
         let isSilent = isRaw && transportRoute(.other, index) != nil
@@ -53,6 +54,7 @@ extension Worker {
 
     /// Looks at what has come, until it says enough.
     func readPreface(_ index: UInt32) {
+        if connections[index].isGreeted, !connections[index].asksTLS { return readMySQL(index) }
         guard connections[index].isReadable else { return }
         let bytes = buffers.take(.normal)
         defer { buffers.give(bytes) }
@@ -153,7 +155,7 @@ extension Worker {
 
     /// Its time to say something is over.
     func prefaceTimedOut(_ index: UInt32) {
-        if connections[index].scanned == 0, !connections[index].asksTLS,
+        if connections[index].scanned == 0, !connections[index].asksTLS, !connections[index].isGreeted,
             listeners[Int(connections[index].listener)].isRaw, transportRoute(.other, index) != nil
         {
             return begin(index, serviceOfOther(index))
@@ -161,6 +163,12 @@ extension Worker {
         tally.clientTimeouts.add()
         tally.timeouts.preface.add()
         closeClient(index)
+    }
+
+    /// Ends a connection that was told why, or that makes no sense.
+    func refuseUnrouted(_ index: UInt32) {
+        loop.timers.clear(index)
+        refuseConnection(index, speaksTLS: false)
     }
 
     /// RFC 8446 §6: an alert that is fatal, unrecognized_name.

@@ -9,6 +9,7 @@ import Routing
 ///
 ///     Looking           what the connection begins with, and so whose it is
 ///     PostgresPreamble  clients that ask for TLS in words of their own
+///     MySQLPreamble     clients that wait to be greeted first
 ///     TunnelOpening     its route's rules, TLS taken off, the way to an endpoint
 ///     TunnelHeader      what the endpoint is told first: for whom the connection is
 ///     TunnelSecuring    what is settled with the endpoint before the client's bytes: header, preamble, TLS
@@ -54,8 +55,11 @@ enum Opening: UInt8 {
     case connecting
     /// The PROXY protocol header, and a preamble that asks for TLS, are on their way to it.
     case sending
-    /// It has been asked for TLS and has not answered.
+    /// PostgreSQL: it has been asked for TLS and has not answered.
     case asking
+    /// MySQL: its greeting is waited for; the client's question for TLS is on its way to it.
+    case greeting
+    case questioning
     /// The TLS handshake is under way.
     case handshaking
 }

@@ -40,7 +40,8 @@ extension Worker {
     /// unless it is to have TLS of its own.
     func asksUpstreamTLS(_ index: UInt32, _ transport: RouteTransport) -> Bool {
         let client = exchanges[index].client
-        return connections[client].asksTLS && (connections[client].session == nil || transport.originates)
+        return connections[client].asksTLS && !connections[client].isGreeted
+            && (connections[client].session == nil || transport.originates)
     }
 
     /// SSLRequest.

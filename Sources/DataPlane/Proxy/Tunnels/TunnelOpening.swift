@@ -134,6 +134,7 @@ extension Worker {
             loads[Int(endpoint)].latency.observe(UInt64(tunnel.connectTime) &* 1_000, at: loop.now)
         }
         releaseOutput(upstream)
+        if !mysqlQuestions.isEmpty { mysqlQuestions[client] = nil }
         end(index)
         for connection in [client, upstream] {
             connections[connection].phase = .tunnelling

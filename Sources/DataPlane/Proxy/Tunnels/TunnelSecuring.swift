@@ -25,11 +25,14 @@ extension Worker {
                 case .none, .connecting: preconditionFailure("no endpoint is there for a tunnel")
                 case .sending: sendOpening(index)
                 case .asking: hearAnswer(index)
+                case .greeting: hearGreeting(index)
+                case .questioning: sendOpening(index)
                 case .handshaking: continueUpstreamHandshake(index)
                 }
             guard let isDone else { return openingFailed(index) }
             guard isDone else { return }
             guard let next = next(after: exchanges[index].opening, index) else { return beginTunnel(index) }
+            if next == .questioning { appendMySQLQuestion(index) }
             exchanges[index].opening = next
         }
     }
@@ -40,8 +43,10 @@ extension Worker {
         switch step {
         case .none: return nil
         case .connecting: return .sending
+        case .sending where connections[exchanges[index].client].isGreeted: return .greeting
+        case .greeting: return .questioning
         case .sending where asksUpstreamTLS(index, transport): return .asking
-        case .sending, .asking: return transport.originates ? .handshaking : nil
+        case .sending, .asking, .questioning: return transport.originates ? .handshaking : nil
         case .handshaking: return nil
         }
     }
