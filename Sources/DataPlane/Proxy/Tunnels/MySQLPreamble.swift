@@ -5,10 +5,10 @@ import Kernel
 import Preface
 import Telemetry
 
-// A MySQL client waits for its server to speak, and says which name it wants only in the ClientHello that follows. Where
-// routes go by names, the greeting is ours to send; the endpoint's own is swallowed, and the client's question for TLS
-// handed on to it (`TunnelSecuring`). Packets are numbered, so the endpoint must get TLS too: what it hears then bears
-// the numbers that it counts.
+// A MySQL client waits for its server to speak, and says which name it wants only in the ClientHello that follows.
+// Where routes go by names, the greeting is ours to send; the endpoint's own is swallowed, and the client's question
+// for TLS handed on to it (`TunnelSecuring`). Packets are numbered, so the endpoint must get TLS too: what it hears
+// then bears the numbers that it counts.
 
 extension Worker {
     /// Says what a server of MySQL would, and listens.
