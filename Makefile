@@ -1,5 +1,5 @@
 # Each target is one line of what it runs. `make run` and `make test` install the Debian packages they lack.
-.PHONY: run build test sweep bench bench-deploy bench-management fuzz sanitize check clean
+.PHONY: run build test sweep bench bench-deploy bench-management crash fuzz sanitize check clean
 MAKEFLAGS += --no-print-directory
 
 CONFIG ?= config/development.yaml
@@ -17,6 +17,8 @@ test: build  ## everything: unit, tidy, and the release programs against a Docke
 	swift test --skip-build --filter ProxyTests
 	swift test --skip-build --filter SimulationTests
 	swift test --skip-build --no-parallel --filter ApplianceTests
+	.build/test-venv/bin/python Tests/Interface/interface.py
+	.build/test-venv/bin/python Tests/Interface/crash.py --cycles 25
 
 sweep:       ## new simulated days for SWEEP seconds, thousands of them
 	KONTAINERS_PLANE=data KONTAINERS_SWEEP=$(SWEEP) swift test --scratch-path .build-data --filter SimulationTests
@@ -29,6 +31,9 @@ bench-deploy: build ## what deploys lose, beside Traefik, Caddy and nginx; a Doc
 
 bench-management: build ## what the management interface costs with 10,000 rules
 	python3 Tests/Benchmarks/management.py
+
+crash: build ## control is killed a thousand times in the middle of writes; nothing acknowledged may be lost
+	scripts/install.sh test && .build/test-venv/bin/python Tests/Interface/crash.py --cycles 1000
 
 fuzz:        ## every parser, snapshots and matching under libFuzzer, a minute each
 	Tests/Fuzz/run.sh 60

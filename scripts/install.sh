@@ -27,7 +27,7 @@ deploy_packages=(
     docker-compose      # one of the ways to deploy
     iptables iproute2   # what the engine needs, and the bridge it is given
 )
-test_wheels=(httpx==0.28.1 pymysql==1.1.1)
+test_wheels=(httpx==0.28.1 pymysql==1.1.1 schemathesis==4.32.5)
 
 say() { printf 'install: %s\n' "$*" >&2; }
 

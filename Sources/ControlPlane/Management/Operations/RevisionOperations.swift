@@ -87,7 +87,10 @@ public struct RevisionOperations: Sendable {
                 "restoreRevision", .post, "/api/revisions/{id}/restore", .role(.user, .rulesWrite),
                 "Makes the configuration as that revision left it, as a new revision.",
                 parameters: [RuleOperations.dryRun],
-                outcomes: done + [.init(.noContent, "It is so already.")], problems: [.notFound, .conflict],
+                outcomes: done + [
+                    .init(.ok, "What would be, of a dry run.", RuleSchemas.preview),
+                    .init(.noContent, "It is so already."),
+                ], problems: [.notFound, .conflict],
                 audit: "revision.restore"
             ) { call in
                 let id = try Self.id(call.name("id"))
