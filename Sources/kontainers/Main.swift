@@ -7,7 +7,10 @@ struct Kontainers: AsyncParsableCommand {
         commandName: "kontainers",
         abstract: "A reverse-proxy appliance for hosts that run containers.",
         version: Version.current,
-        subcommands: [Serve.self, Control.self, Check.self, Endpoints.self])
+        subcommands: [
+            Serve.self, Control.self, Check.self, Setup.self, Status.self, Rules.self, Endpoints.self, Explain.self,
+            Lint.self, Revisions.self, Users.self, Tokens.self, Audit.self,
+        ])
 
     /// Not asynchronous: the supervisor wants the process' first thread to itself, with no other beside it. Signals are
     /// blocked in that thread for good, and children learn of the supervisor's death by that thread's.

@@ -34,6 +34,7 @@ enum Hazards {
         "Sources/Platform/Kernel/ProcessWait.swift": "the kernel writes how a child ended",
         "Sources/Platform/Kernel/Reserve.swift": "address space taken once",
         "Sources/Platform/Kernel/Signals.swift": "signal masks and signalfd",
+        "Sources/kontainers/Commands/Output.swift": "getpass(3), which asks a terminal without echo",
         "Sources/Platform/Kernel/Socket.swift": "receives into and sends from memory of ours",
         "Sources/Platform/Kernel/System.swift": "C strings from the system",
         "Sources/Platform/Kernel/SystemError.swift": "the words for an error are a C string",

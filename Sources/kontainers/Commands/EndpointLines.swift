@@ -6,7 +6,7 @@ import Management
 enum EndpointLines {
     private static let pace = Duration.milliseconds(200)
 
-    static func plain(_ text: String) -> String { EndpointTable.plain(text) }
+    static func plain(_ text: String) -> String { TextTable.plain(text) }
 
     /// `drained web-1 (198.18.1.2:80) of docker:site, weight 1, 3 in flight`
     static func text(_ done: String, _ changed: EndpointChanged) -> String {
