@@ -169,8 +169,8 @@ if !dataPlaneAlone {
         + module(
             "Management", on: .ControlPlane,
             uses: [
-                "Contract", "Routing", "Telemetry", "KontainersConfiguration", "Certificates", "Store", "Accounts",
-                "Reconciliation", sqlite,
+                "Contract", "Routing", "Telemetry", "KontainersConfiguration", "Certificates", "Docker", "Store",
+                "Accounts", "Reconciliation", sqlite,
                 hummingbird, hummingbirdCore, httpTypes, logging, nio, nioHTTP, webSocket, crypto,
             ] + nioHTTPTypes,
             testedWith: [httpClient, nioPosix])

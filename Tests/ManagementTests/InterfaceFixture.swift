@@ -1,5 +1,6 @@
 import Accounts
 import Contract
+import Docker
 import Foundation
 import HTTPTypes
 import Hummingbird
@@ -51,7 +52,7 @@ struct InterfaceFixture: Sendable {
         operations =
             InterfaceParts(
                 facts: facts, reconciler: reconciler, endpoints: desk, reconcile: {}, address: "127.0.0.1:8600",
-                keeper: keeper, accounts: accounts
+                keeper: keeper, accounts: accounts, containers: ContainerDesk([])
             ).operations
         interface = Interface(operations, accounts: accounts, logger: Self.quiet)
     }

@@ -102,6 +102,49 @@ public struct DockerClient: Sendable {
         try await post("/containers/\(Self.percentEncoded(id))/start", time: limits.callTime + limits.callTime)
     }
 
+    // MARK: - For whoever runs containers
+
+    /// An answer as the engine gave it; `nil` when it knows nothing of what was asked for.
+    /// - Parameter version: of the engine's API, where an answer needs a newer one.
+    func document(_ path: String, limit: Int, version: String = DockerClient.apiVersion) async throws -> JSONValue? {
+        try await within(limits.callTime, of: path) {
+            let response = try await execute(path, path: path, time: limits.callTime, version: version)
+            if response.status == .notFound { return nil }
+            guard response.status == .ok else { throw await refusal(path, response) }
+            let bytes = try await collect(response.body, call: path, limit: limit)
+            do {
+                return try JSONDecoder().decode(JSONValue.self, from: Data(bytes.readableBytesView))
+            } catch {
+                throw EngineError.notUnderstood(call: path, found: Self.start(of: bytes))
+            }
+        }
+    }
+
+    /// Changes something. `nil` when the engine knows nothing of it.
+    func change(
+        _ method: HTTPMethod, _ path: String, body: JSONValue? = nil, time: Duration
+    ) async throws -> JSONValue? {
+        try await within(time, of: path) {
+            let response = try await execute(path, path: path, time: time, method: method, body: body)
+            guard response.status != .notFound || method == .POST && path.hasPrefix("/containers/create") else {
+                return nil
+            }
+            guard (200...299).contains(response.status.code) || response.status == .notModified else {
+                throw await refusal(path, response)
+            }
+            let bytes = try await collect(response.body, call: path, limit: limits.smallAnswerBytes)
+            return (try? JSONDecoder().decode(JSONValue.self, from: Data(bytes.readableBytesView))) ?? .null
+        }
+    }
+
+    /// Bytes as they come; `nil` when the engine knows nothing of what was asked for.
+    func stream(_ path: String) async throws -> HTTPClientResponse.Body? {
+        let response = try await execute(path, path: path, time: .seconds(86_400))
+        if response.status == .notFound { return nil }
+        guard response.status == .ok else { throw await refusal(path, response) }
+        return response.body
+    }
+
     // MARK: - Calls
 
     /// What is so already (304) is fine.
@@ -136,10 +179,15 @@ public struct DockerClient: Sendable {
     }
 
     private func execute(
-        _ call: String, path: String, time: Duration, method: HTTPMethod = .GET
+        _ call: String, path: String, time: Duration, method: HTTPMethod = .GET, body: JSONValue? = nil,
+        version: String = DockerClient.apiVersion
     ) async throws -> HTTPClientResponse {
-        var request = HTTPClientRequest(url: "\(base)/\(Self.apiVersion)\(path)")
+        var request = HTTPClientRequest(url: "\(base)/\(version)\(path)")
         request.method = method
+        if let body {
+            request.headers.add(name: "Content-Type", value: "application/json")
+            request.body = .bytes(ByteBuffer(bytes: try JSONEncoder().encode(body)))
+        }
         request.headers.add(name: "User-Agent", value: "kontainers")
         // RFC 9112 §3.2 wants one in every request; the HTTP library sends none over a Unix socket, and engines refuse
         // that.

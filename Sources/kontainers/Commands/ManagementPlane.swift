@@ -1,4 +1,5 @@
 import Accounts
+import Docker
 import FoundationEssentials
 import Kernel
 import KontainersConfiguration
@@ -22,7 +23,8 @@ struct ManagementPlane: Sendable {
     /// Until its task is cancelled.
     func run() async {
         let accounts = await openedAccounts()
-        let interface = Interface(operations(accounts), accounts: accounts, logger: logger)
+        let containers = ContainerDesk(instruments.configuration.dockerEndpoints)
+        let interface = Interface(operations(accounts, containers), accounts: accounts, logger: logger)
         if let accounts { await printSetup(accounts) }
         let hub = EventHub()
         let instruments = instruments
@@ -31,6 +33,7 @@ struct ManagementPlane: Sendable {
             hub: hub, keeper: instruments.keeper, endpoints: EndpointReadings.desk(instruments), traffic: traffic)
         await withDiscardingTaskGroup { group in
             group.addTask { await sources.run() }
+            group.addTask { await ContainerSources(hub: hub, desk: containers, logger: logger).run() }
             if let keeper = instruments.keeper {
                 group.addTask { await TrafficRecorder(store: keeper.store, read: traffic, logger: logger).run() }
             }
@@ -50,6 +53,7 @@ struct ManagementPlane: Sendable {
                 await ControlSocket(path: folder + "/" + Self.socketName, interface: interface, logger: logger).run()
             }
         }
+        await containers.close()
     }
 
     private func openedAccounts() async -> AccountDesk? {
@@ -62,7 +66,7 @@ struct ManagementPlane: Sendable {
         }
     }
 
-    private func operations(_ accounts: AccountDesk?) -> [Management.Operation] {
+    private func operations(_ accounts: AccountDesk?, _ containers: ContainerDesk) -> [Management.Operation] {
         let instruments = instruments
         let facts = SystemOperations.Facts(
             version: Version.current, started: .now, hostname: ProcessInfo.processInfo.hostName,
@@ -72,7 +76,8 @@ struct ManagementPlane: Sendable {
             reconcile: {
                 await instruments.files.readAgain()
                 await instruments.feeds.askAgain()
-            }, address: instruments.configuration.management, keeper: instruments.keeper, accounts: accounts
+            }, address: instruments.configuration.management, keeper: instruments.keeper, accounts: accounts,
+            containers: containers
         ).operations
     }
 

@@ -1,4 +1,5 @@
 import Accounts
+import Docker
 import Foundation
 import GRDB
 import HTTPTypes
@@ -15,6 +16,7 @@ enum ProblemTable {
         case let fault as AccountFault: return problem(of: fault)
         case let refusal as AccountDesk.Refusal: return problem(of: refusal)
         case let refusal as EndpointDesk.Refusal: return problem(of: refusal)
+        case let error as EngineError: return problem(of: error)
         case let error as HTTPError: return Problem(error.status, error.body ?? error.status.reasonPhrase)
         case is CancellationError: return Problem(.serviceUnavailable, "control is about to end; try again")
         case let error as DatabaseError:
@@ -84,6 +86,18 @@ enum ProblemTable {
                 .unprocessableContent, why,
                 errors: [.init("/password", found: String(why.prefix { $0 != ";" }), wanted: "wanted another one")],
                 code: "weak-password")
+        }
+    }
+
+    /// The engine's own words stand in it.
+    private static func problem(of error: EngineError) -> Problem {
+        switch error {
+        case .refused(_, 404, let message): Problem(.notFound, "the engine says: \(message)", code: "engine")
+        case .refused(_, 409, let message): Problem(.conflict, "the engine says: \(message)", code: "engine")
+        case .refused(_, 400, let message):
+            Problem(.unprocessableContent, "the engine says: \(message)", code: "engine")
+        case .refused, .notUnderstood, .tooLarge, .streamEnded, .unreachable, .timedOut:
+            Problem(.serviceUnavailable, "the Docker engine \(error.description)", code: "engine")
         }
     }
 

@@ -1,4 +1,5 @@
 public import Accounts
+public import Docker
 import KontainersConfiguration
 public import Reconciliation
 import Store
@@ -14,12 +15,14 @@ public struct InterfaceParts: Sendable {
     public var address: String
     public var keeper: StoreKeeper?
     public var accounts: AccountDesk?
+    public var containers: ContainerDesk?
 
     public init(
         facts: SystemOperations.Facts, reconciler: Reconciler, endpoints: EndpointDesk,
         reconcile: @escaping @Sendable () async -> Void, address: String, keeper: StoreKeeper? = nil,
-        accounts: AccountDesk? = nil
+        accounts: AccountDesk? = nil, containers: ContainerDesk? = nil
     ) {
+        self.containers = containers
         self.facts = facts
         self.reconciler = reconciler
         self.endpoints = endpoints
@@ -39,6 +42,9 @@ public struct InterfaceParts: Sendable {
             operations += RuleOperations(keeper: keeper, reconciler: reconciler).all
             operations += RevisionOperations(keeper: keeper).all
             operations.append(StatisticsOperation.make(keeper.store))
+        }
+        if let containers {
+            operations += ContainerOperations(containers) { [keeper] in try await keeper?.store.settings() ?? [:] }.all
         }
         if let accounts {
             let store = accounts.store

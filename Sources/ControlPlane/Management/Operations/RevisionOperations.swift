@@ -81,7 +81,10 @@ public struct RevisionOperations: Sendable {
     }
 
     private var changing: [Operation] {
-        let done: [Operation.Outcome] = [.init(.ok, "The revision that this made.", Self.detailed)]
+        let done: [Operation.Outcome] = [
+            .init(.ok, "The revision that this made, served.", Self.detailed),
+            .init(.accepted, "The same, and an edge has yet to say that it is served.", Self.detailed),
+        ]
         return [
             Operation(
                 "restoreRevision", .post, "/api/revisions/{id}/restore", .role(.user, .rulesWrite),
@@ -164,8 +167,10 @@ public struct RevisionOperations: Sendable {
 
     private static func answer(_ outcome: StoreKeeper.Outcome) -> Answer {
         guard let revision = outcome.revision else { return .nothing }
+        // Accepted: kept, and somebody has yet to say that it is served (RFC 9110 §15.3.3).
+        let isServed = outcome.edges > 0 && outcome.serving == outcome.edges
         var answer = Answer(
-            .ok, Detail(revision: revision, changes: outcome.changes.map(ChangeDocument.init)),
+            isServed ? .ok : .accepted, Detail(revision: revision, changes: outcome.changes.map(ChangeDocument.init)),
             fields: RuleOperations.fields(outcome))
         answer.note.object = String(revision.id)
         answer.note.revision = revision.id
