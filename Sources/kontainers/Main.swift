@@ -9,7 +9,7 @@ struct Kontainers: AsyncParsableCommand {
         version: Version.current,
         subcommands: [
             Serve.self, Control.self, Check.self, Setup.self, Status.self, Rules.self, Endpoints.self, Explain.self,
-            Lint.self, Revisions.self, Users.self, Tokens.self, Audit.self,
+            Lint.self, Containers.self, Revisions.self, Users.self, Tokens.self, Audit.self,
         ])
 
     /// Not asynchronous: the supervisor wants the process' first thread to itself, with no other beside it. Signals are

@@ -120,6 +120,10 @@ extension ApplianceTests {
                 rules: ["{ name: site, hosts: [site.test], endpoints: [\"\(upstream.address)\"] }"])
             try await withAppliance(wanted) { appliance in
                 try await appliance.expect(200, host: "site.test")
+                // The edge serves before control takes orders.
+                try await eventually("the control socket") {
+                    FileManager.default.fileExists(atPath: appliance.folder("data/control/control.sock"))
+                }
                 for (words, told) in [
                     (["drain", "sit", upstream.address], "did you mean \"site\"?"),
                     (["drain", "site", "127.0.0.1:1"], upstream.address),

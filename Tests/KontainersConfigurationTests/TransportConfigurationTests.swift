@@ -57,10 +57,25 @@ struct TransportConfigurationTests {
 
     // MARK: - Fields
 
+    @Test(
+        "a preamble wants names, and TLS put on again where it is taken off",
+        arguments: [
+            ("preamble: mysql, sni: a.test", []), ("preamble: mysql", ["bad-transport"]),
+            ("preamble: mysql, sni: a.test, tls: auto", ["bad-transport"]),
+            ("preamble: mysql, sni: a.test, tls: auto, upstreamTLS: true", []),
+            ("preamble: mysq, sni: a.test", ["bad-choice"]), ("preamble: mysql, hosts: a.test", ["not-for-kind"]),
+        ])
+    func preambles(_ fields: String, _ codes: [String]) {
+        let listener = fields.contains("hosts") ? "web" : "db"
+        let (_, diagnoses) = read("name: a, listener: \(listener), endpoint: 'h:1', \(fields)")
+        #expect(diagnoses.filter { $0.severity == .error }.map(\.code) == codes, "\(diagnoses)")
+    }
+
     @Test("everything that a tcp rule may say is read")
     func tcp() throws {
         let (rules, diagnoses) = read(
             "name: a, listener: db, sni: [A.test, '*.b.test', '*'], alpn: [postgresql, h2], preface: tls, tls: off, "
+                + "preamble: mysql, "
                 + "proxy-protocol: v2, upstreamTLS: { serverName: db.internal, verify: false }, endpoint: 'h:1', "
                 + "allow: 10.0.0.0/8, timeouts: { connect: 1s, idle: 2h, total: 0s }, hold: 5s, health: true, "
                 + "retries: { attempts: 3 }, pool: { policy: hash, hashBy: client, ejection: false }")
@@ -70,6 +85,7 @@ struct TransportConfigurationTests {
         var wanted = TransportOptions()
         wanted.protocols = ["postgresql", "h2"]
         wanted.prefaces = [.tls]
+        wanted.preamble = .mysql
         wanted.proxyProtocol = .v2
         wanted.upstreamTLS = UpstreamTLS()
         wanted.upstreamTLS?.serverName = "db.internal"

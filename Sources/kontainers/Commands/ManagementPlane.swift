@@ -25,13 +25,13 @@ struct ManagementPlane: Sendable {
         let accounts = await openedAccounts()
         let containers = ContainerDesk(instruments.configuration.dockerEndpoints)
         let interface = Interface(operations(accounts, containers), accounts: accounts, logger: logger)
-        if let accounts { await printSetup(accounts) }
         let hub = EventHub()
         let instruments = instruments
         let traffic: @Sendable () async -> TrafficCounts = { await Metrics.traffic(instruments) }
         let sources = EventSources(
             hub: hub, keeper: instruments.keeper, endpoints: EndpointReadings.desk(instruments), traffic: traffic)
         await withDiscardingTaskGroup { group in
+            if let accounts { group.addTask { await printSetup(accounts) } }
             group.addTask { await sources.run() }
             group.addTask { await ContainerSources(hub: hub, desk: containers, logger: logger).run() }
             if let keeper = instruments.keeper {
