@@ -18,7 +18,7 @@ test: build  ## everything: unit, tidy, and the release programs against a Docke
 	swift test --skip-build --filter SimulationTests
 	swift test --skip-build --no-parallel --filter ApplianceTests
 	.build/test-venv/bin/python Tests/Interface/interface.py
-	.build/test-venv/bin/python Tests/Interface/crash.py --cycles 25
+	.build/test-venv/bin/python Tests/Interface/crash.py --cycles 8
 
 sweep:       ## new simulated days for SWEEP seconds, thousands of them
 	KONTAINERS_PLANE=data KONTAINERS_SWEEP=$(SWEEP) swift test --scratch-path .build-data --filter SimulationTests

@@ -179,7 +179,9 @@ struct ContainerOperations: Sendable {
                 let request: ContainerRequest = try call.decoded()
                 try await check(request, call)
                 guard var container = try await desk.create(request) else {
-                    throw Problem(.serviceUnavailable, "no Docker engine is configured")
+                    throw Problem(
+                        .conflict, "found no Docker engine; wanted one in the file: docker: { endpoint: unix:///… }",
+                        code: "no-engine")
                 }
                 container.env = nil
                 var answer = Answer(
