@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import KontainersConfiguration
+import TestKit
 import Testing
 
 @testable import Store
@@ -216,18 +217,5 @@ func rule(_ name: String, host: String? = nil) -> ProxyRule {
         try queue.write { try $0.execute(sql: "INSERT INTO grdb_migrations (identifier) VALUES ('9999-later')") }
         try queue.close()
         #expect(throws: StoreFault.tooNew(path: later)) { _ = try Store(path: later) }
-    }
-}
-
-/// The same numbers each time (SplitMix64).
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-    init(seed: UInt64) { state = seed }
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ z >> 30) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ z >> 27) &* 0x94d0_49bb_1331_11eb
-        return z ^ z >> 31
     }
 }
