@@ -107,6 +107,24 @@ struct RuleInterfaceTests {
         #expect(await fixture.keeper.all.isEmpty)
     }
 
+    @Test(
+        "addresses of the link, where clouds keep a machine's secrets, are no endpoints",
+        arguments: [
+            "169.254.169.254:80", "[fe80::1]:80", "[::ffff:169.254.169.254]:80", "metadata.google.internal:80",
+            "[fd00:ec2::254]:80", "[febf::1]:80",
+        ])
+    func linkLocal(endpoint: String) async throws {
+        let fixture = try await InterfaceFixture()
+        for written in [#""\#(endpoint)""#, #"{"address":"\#(endpoint)"}"#] {
+            let body = #"{"name":"a","sourceHost":"a.test","endpoints":[\#(written)]}"#
+            let reply = await fixture.ask(.post, Self.rules, body)
+            #expect(reply.status == 422, "\(reply.text)")
+            #expect(reply.json["errors"]?.list?.first?["code"]?.text == "link-local", "\(reply.text)")
+        }
+        #expect(!LinkLocal.contains("169.253.1.1:80") && !LinkLocal.contains("[fd00::1]:80"))
+        #expect(!LinkLocal.contains("site.test:80") && !LinkLocal.contains("[fec0::1]:80"))
+    }
+
     @Test("a dry run answers what would be, and changes nothing")
     func dryRun() async throws {
         let fixture = try await InterfaceFixture()

@@ -3,7 +3,7 @@ import NIOCore
 /// An IP address in its written form.
 public enum IPLiteral {
     /// Its 4 or 16 bytes, or `nil` when `text` is no address.
-    static func bytes(_ text: String) -> [UInt8]? {
+    public static func bytes(_ text: String) -> [UInt8]? {
         guard let address = try? SocketAddress(ipAddress: text, port: 0) else { return nil }
         return switch address {
         case .v4: fourBytes(text)

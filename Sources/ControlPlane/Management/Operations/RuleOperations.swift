@@ -235,7 +235,8 @@ public struct RuleOperations: Sendable {
             FieldFault(
                 pointer + diagnosis.pointer, found: diagnosis.found, wanted: diagnosis.wanted, code: diagnosis.code)
         }
-        guard faults.isEmpty else { throw Problem.invalid(faults) }
+        let forbidden = LinkLocal.faults(rule, at: pointer)
+        guard faults.isEmpty, forbidden.isEmpty else { throw Problem.invalid(faults + forbidden) }
         if (rule.sslCertPath == nil) != (rule.sslKeyPath == nil) {
             throw Problem.invalid([
                 FieldFault(
